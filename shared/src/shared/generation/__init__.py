@@ -1,0 +1,49 @@
+"""Prompts x model x n to stored, resumable generations; one machine or many, kill-safe.
+
+``Renderer`` makes prompts, an ``Engine`` answers them, ``generate`` does what is missing and
+``PartStore`` keeps it. The exam, difficulty filters and trace collection stand on this.
+"""
+
+from shared.generation.engines import Engine, HFEngine, OpenAIEngine, ReplayEngine, VLLMEngine
+from shared.generation.engines.interface import model_identity
+from shared.generation.engines.replay import write_recording
+from shared.generation.render import Renderer
+from shared.generation.requests import (
+    OVERLONG,
+    Draw,
+    Message,
+    Prompt,
+    SamplingSettings,
+    Unit,
+    fingerprint,
+    sample_seed,
+)
+from shared.generation.run import Progress, Shard, generate, plan_units
+from shared.generation.store import PartStore, PartWriter, publish, write_text
+
+__all__ = [
+    "OVERLONG",
+    "Draw",
+    "Engine",
+    "HFEngine",
+    "Message",
+    "OpenAIEngine",
+    "PartStore",
+    "PartWriter",
+    "Progress",
+    "Prompt",
+    "Renderer",
+    "ReplayEngine",
+    "SamplingSettings",
+    "Shard",
+    "Unit",
+    "VLLMEngine",
+    "fingerprint",
+    "generate",
+    "model_identity",
+    "plan_units",
+    "publish",
+    "sample_seed",
+    "write_recording",
+    "write_text",
+]
