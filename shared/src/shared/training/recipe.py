@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from shared.algorithms import KLKind
 from shared.problems import Group, Problem, Verdict, Vote
 
 
@@ -109,6 +110,7 @@ class Recipe:
         needs_advantage: ``False`` for objectives on all own samples (cross-entropy), whose rows
             must not be dropped for having zero advantage.
         kl_in_reward: coefficient β of the per-token KL penalty added to the reward, 0 for none.
+        kl_kind: estimator of that penalty, see :func:`shared.algorithms.kl_estimate`.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Recipe:
     needs_entropy: bool = False
     needs_advantage: bool = True
     kl_in_reward: float = 0.0
+    kl_kind: KLKind = "k3_clipped"
 
 
 @dataclass(frozen=True)

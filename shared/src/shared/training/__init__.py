@@ -1,0 +1,86 @@
+"""The local training loop: recipes, batches, updates, evaluation, checkpoints, supervised runs."""
+
+from shared.training.checkpoint import (
+    CheckpointError,
+    checkpoints,
+    load_latest,
+    load_weights,
+    save_checkpoint,
+    verify_checkpoint,
+    weights,
+)
+from shared.training.config import OptimConfig, TrainConfig
+from shared.training.evaluation import Evaluator, Graded, GradeFn, SummaryFn, mean_accuracy
+from shared.training.forward import PolicyForward
+from shared.training.local import MonitorFn, StopFn, Trainer, TrainResult, rollout_rows
+from shared.training.prompts import GrowingPrompts, PromptSource
+from shared.training.recipe import (
+    FixedPrompts,
+    GroupReward,
+    LossInputs,
+    Recipe,
+    StepContext,
+    constant_temperature,
+    keep_all,
+)
+from shared.training.rollout import Batch, collect
+from shared.training.runlog import (
+    MetricsLog,
+    TensorboardTracker,
+    Tracker,
+    WandbTracker,
+    read_metrics,
+    reproducible,
+    write_rollouts,
+)
+from shared.training.stopping import EXIT_INTERRUPTED, Interrupted
+from shared.training.supervised import Example, SupervisedConfig, train_supervised
+from shared.training.update import Policy, update
+
+__all__ = [
+    "EXIT_INTERRUPTED",
+    "Batch",
+    "CheckpointError",
+    "Evaluator",
+    "Example",
+    "FixedPrompts",
+    "GradeFn",
+    "Graded",
+    "GroupReward",
+    "GrowingPrompts",
+    "Interrupted",
+    "LossInputs",
+    "MetricsLog",
+    "MonitorFn",
+    "OptimConfig",
+    "Policy",
+    "PolicyForward",
+    "PromptSource",
+    "Recipe",
+    "StepContext",
+    "StopFn",
+    "SummaryFn",
+    "SupervisedConfig",
+    "TensorboardTracker",
+    "Tracker",
+    "TrainConfig",
+    "TrainResult",
+    "Trainer",
+    "WandbTracker",
+    "checkpoints",
+    "collect",
+    "constant_temperature",
+    "keep_all",
+    "load_latest",
+    "load_weights",
+    "mean_accuracy",
+    "read_metrics",
+    "reproducible",
+    "rollout_rows",
+    "save_checkpoint",
+    "train_supervised",
+    "update",
+    "verify_checkpoint",
+    "weights",
+    "write_rollouts",
+]

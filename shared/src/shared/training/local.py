@@ -1,0 +1,221 @@
+"""The local engine: one process, one device, a recipe, and a loop that survives being killed.
+
+A step samples groups, asks the recipe for rewards, refills what its filter rejects, updates the
+policy, logs one line, evaluates and checkpoints. All randomness is addressed by (seed, step,
+problem, sample), so a resumed run on CPU is bit for bit the uninterrupted one.
+Several devices are the business of the verl and DeepSpeed engines.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from shared.sampling import Sampler, TorchSampler
+from shared.training.config import TrainConfig
+from shared.training.evaluation import Evaluator
+from shared.training.forward import PolicyForward
+from shared.training.optimizer import make_optimizer
+from shared.training.prompts import GrowingPrompts, PromptSource
+from shared.training.recipe import Recipe, StepContext
+from shared.training.rollout import Batch, collect, rollout_metrics
+from shared.training.run_folder import RunFolder
+from shared.training.runlog import Metrics, Tracker, write_rollouts
+from shared.training.stopping import Interrupted, StopSignal
+from shared.training.update import Policy, update
+
+MonitorFn = Callable[[Batch, StepContext], Mapping[str, float]]
+"""Extra metrics of a step from its batch (label accuracy, answer concentration, ...)."""
+StopFn = Callable[[Metrics], str | None]
+"""Looks at each metrics line in order and may answer with a reason to end the run. When a run is
+resumed it is shown the earlier lines first, so it may keep state."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """How a run ended.
+
+    Attributes:
+        step: updates done.
+        stopped: the reason a stop condition gave, or None when all steps were done.
+        history: all metrics lines.
+    """
+
+    step: int
+    stopped: str | None
+    history: list[Metrics]
+
+
+class Trainer:
+    """One run of the local loop. Make it, then call :meth:`run`.
+
+    Args:
+        recipe: the paper's method or a control.
+        model: the policy, a ``transformers`` causal LM; trained in place.
+        tokenizer: its tokenizer.
+        prompts: where problems come from.
+        config: engine settings.
+        folder: the run folder; an existing one is continued.
+        identity: what else makes this run what it is (resolved paper config, data hash, base hash).
+        sampler: defaults to a :class:`TorchSampler` on the policy itself.
+        evaluator: evaluation during training.
+        monitor: extra metrics of each batch.
+        stop: stop condition, e.g. a collapse guard.
+        reference: frozen reference model; by default a copy of the initial policy where needed.
+        trackers: mirrors of the metrics.
+        progress: show a progress bar (on a terminal only).
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: Any,
+        tokenizer: Any,
+        prompts: PromptSource,
+        config: TrainConfig,
+        folder: Path,
+        *,
+        identity: Mapping[str, Any] | None = None,
+        sampler: Sampler | None = None,
+        evaluator: Evaluator | None = None,
+        monitor: MonitorFn | None = None,
+        stop: StopFn | None = None,
+        reference: Any = None,
+        trackers: Iterable[Tracker] = (),
+        progress: bool = True,
+    ) -> None:
+        if tokenizer is None:
+            raise ValueError("training needs a tokenizer: load the one that belongs to the model")
+        self.recipe, self.prompts, self.config = recipe, prompts, config
+        self.sampler = sampler or TorchSampler(model, tokenizer, progress=False)
+        self.evaluator, self.monitor, self.stop = evaluator, monitor, stop
+        self.progress = progress
+        needs_reference = recipe.needs_reference or recipe.kl_in_reward > 0
+        if needs_reference and reference is None:
+            reference = copy.deepcopy(model)  # before a checkpoint replaces the initial weights
+        if config.gradient_checkpointing:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.policy = Policy(
+            model=model,
+            tokenizer=tokenizer,
+            optimizer=make_optimizer(model, config.optim),
+            forward=PolicyForward(model, autocast=config.autocast),
+            reference=PolicyForward(reference.eval(), autocast=config.autocast) if needs_reference else None,
+        )
+        full = {"config": asdict(config), "recipe": recipe.name, **(identity or {})}
+        self.folder = RunFolder(
+            folder,
+            full,
+            model,
+            self.policy.optimizer,
+            tokenizer,
+            keep_last=config.keep_last,
+            trackers=trackers,
+        )
+        self.cursor: int = self.folder.state.get("cursor", 0)
+        if isinstance(prompts, GrowingPrompts) and self.folder.resumed:
+            prompts.load_state_dict(self.folder.state["prompts"])
+
+    def run(self) -> TrainResult:
+        """Train from where the run folder stands to the end.
+
+        Raises:
+            Interrupted: SIGTERM or SIGUSR1 came; the checkpoint is written.
+        """
+        step, total = self.folder.step, self.config.steps
+        stopped = self._replay()
+        terminal = Console(stderr=True)
+        hidden = not (self.progress and terminal.is_terminal)
+        with StopSignal() as signals, Progress(console=terminal, transient=True, disable=hidden) as bar:
+            task = bar.add_task(self.recipe.name, total=total, completed=step)
+            if self.evaluator is not None and self.config.eval_first and not self.folder.log.history:
+                stopped = self._write({"step": 0, **self._evaluate()})
+            while step < total and stopped is None:
+                stopped = self._step(step)
+                step += 1
+                bar.update(task, completed=step)
+                if signals.received is not None:
+                    self._save(step)
+                    raise Interrupted(step)
+                if self.config.save_every and step % self.config.save_every == 0:
+                    self._save(step)
+        self._save(step)
+        self.folder.log.close()
+        return TrainResult(step, stopped, self.folder.log.history)
+
+    def _step(self, step: int) -> str | None:
+        context = StepContext(self.config.seed, step, self.config.steps)
+        start = time.perf_counter()
+        batch = collect(self.recipe, self.sampler, self.prompts, self.config, context, self.cursor)
+        self.cursor = batch.cursor
+        sampled = time.perf_counter()
+        metrics: Metrics = {"step": step + 1, **rollout_metrics(batch)}
+        metrics |= update(self.policy, self.recipe, batch, self.config, context)
+        metrics |= {"time/sample_s": sampled - start, "time/update_s": time.perf_counter() - sampled}
+        if self.monitor is not None:
+            metrics |= self.monitor(batch, context)
+        if isinstance(self.prompts, GrowingPrompts):
+            self.prompts.observe(batch.seen_groups, batch.seen_rewards, context)
+        if self.config.dump_every and (step + 1) % self.config.dump_every == 0:
+            write_rollouts(
+                self.folder.path / "rollouts" / f"step-{step + 1:06d}.jsonl.gz", rollout_rows(batch)
+            )
+        due = self.config.eval_every and (step + 1) % self.config.eval_every == 0
+        if self.evaluator is not None and (due or step + 1 == self.config.steps):
+            metrics |= self._evaluate()
+        return self._write(metrics)
+
+    def _evaluate(self) -> Metrics:
+        start = time.perf_counter()
+        assert self.evaluator is not None
+        return {**self.evaluator.metrics(self.sampler), "time/eval_s": time.perf_counter() - start}
+
+    def _write(self, metrics: Metrics) -> str | None:
+        self.folder.log.write(metrics)
+        return self.stop(metrics) if self.stop is not None else None
+
+    def _replay(self) -> str | None:
+        answers = [self.stop(m) for m in self.folder.log.history] if self.stop is not None else []
+        return next((a for a in answers if a is not None), None)
+
+    def _save(self, step: int) -> None:
+        state: dict[str, Any] = {"cursor": self.cursor}
+        if isinstance(self.prompts, GrowingPrompts):
+            state["prompts"] = self.prompts.state_dict()
+        self.folder.save(step, state)
+
+
+def rollout_rows(batch: Batch) -> list[dict[str, Any]]:
+    """Every sampled group of a step as plain values, for dumps."""
+    rows = []
+    for group, reward, kept in zip(batch.seen_groups, batch.seen_rewards, batch.kept, strict=True):
+        verdicts = reward.verdicts or (None,) * len(group.responses)
+        responses = [
+            {
+                "text": r.text,
+                "finish_reason": r.finish_reason.value,
+                "tokens": len(r.token_ids),
+                "reward": x,
+                **({} if v is None else {"outcome": v.outcome.value, "extracted": v.extracted}),
+            }
+            for r, x, v in zip(group.responses, reward.rewards, verdicts, strict=True)
+        ]
+        rows.append(
+            {
+                "problem": group.problem.id,
+                "prompt": group.problem.prompt,
+                "answer": group.problem.answer,
+                "label": reward.label,
+                "vote_share": None if reward.vote is None else reward.vote.share,
+                "kept": kept,
+                "responses": responses,
+            }
+        )
+    return rows
