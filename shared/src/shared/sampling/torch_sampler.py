@@ -108,7 +108,7 @@ class TorchSampler:
             raise ValueError(f"seed_keys must hold n = {params.n} keys for each of {len(encoded)} prompts")
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         longest = max(map(len, encoded), default=0)
-        if limit is not None and longest + params.max_new_tokens > limit:
+        if limit is not None and encoded and longest + params.max_new_tokens > limit:
             raise ValueError(
                 f"a prompt of {longest} tokens plus max_new_tokens = {params.max_new_tokens} exceeds the "
                 f"model's context of {limit}: shorten the prompt or lower max_new_tokens"
