@@ -1,0 +1,251 @@
+"""From the project's settings to verl's full configuration, checked against verl's own schema.
+
+``TrainConfig`` says what both engines share; ``VerlEngine`` adds what only a cluster has. Nothing
+of verl's tree is copied here: the result is verl's own ``ppo_trainer`` with some values set, and a
+key that verl does not know is an error.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from shared.on_verl.cpu import CPU_VALUES
+from shared.training import Recipe, TrainConfig, keep_all
+
+
+@dataclass(frozen=True, slots=True)
+class VerlEngine:
+    """What a run on verl needs besides its :class:`~shared.training.TrainConfig`.
+
+    Attributes:
+        model: Hugging Face id or folder of the initial policy.
+        train_files, val_files: parquet files in verl's schema (:mod:`shared.on_verl.rows`).
+        max_prompt_tokens: longer prompts (chat template included) are left out.
+        nodes, gpus_per_node: the cluster; on CPU the "GPUs" are worker processes.
+        tensor_parallel: GPUs of one vLLM replica.
+        gpu_memory: share of GPU memory that vLLM may take.
+        tokens_per_gpu: tokens of one forward/backward pass on a GPU (dynamic batches).
+        val_n, val_temperature, val_top_p: validation sampling; temperature 0 is greedy.
+        workers: processes that grade responses and judge groups, each.
+        platform: "gpu", or "cpu" for the plug-in in ``on_verl_cpu``.
+        loggers: verl trackers besides our own ``metrics.jsonl``.
+        project: name of the project for trackers.
+        overrides: any other verl key (dotted) -> value; "+key" adds one to a free-form section.
+    """
+
+    model: str
+    train_files: tuple[str, ...]
+    val_files: tuple[str, ...] = ()
+    max_prompt_tokens: int = 1024
+    nodes: int = 1
+    gpus_per_node: int = 8
+    tensor_parallel: int = 1
+    gpu_memory: float = 0.6
+    tokens_per_gpu: int = 16384
+    val_n: int = 1
+    val_temperature: float = 1.0
+    val_top_p: float = 1.0
+    workers: int = 8
+    platform: Literal["gpu", "cpu"] = "gpu"
+    loggers: tuple[str, ...] = ("console",)
+    project: str = "self-training"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.platform not in ("gpu", "cpu"):
+            raise ValueError(f"platform is {self.platform!r}: choose gpu or cpu")
+        if not self.train_files:
+            raise ValueError("train_files is empty: name at least one parquet file")
+        gpus = self.nodes * self.gpus_per_node
+        if gpus % self.tensor_parallel:
+            raise ValueError(f"tensor_parallel = {self.tensor_parallel} does not divide the {gpus} GPUs")
+
+
+def compose(train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path) -> DictConfig:
+    """verl's complete configuration of a run.
+
+    Raises:
+        ValueError: verl is not installed, does not know a key, or the settings do not fit it.
+    """
+    config = _verl_defaults()
+    values = verl_values(train, engine, recipe, folder)
+    if engine.platform == "cpu":
+        values |= CPU_VALUES | {"+ray_kwargs.ray_init.num_gpus": engine.nodes * engine.gpus_per_node}
+    for key, value in (values | dict(engine.overrides)).items():
+        _set(config, key, value)
+    return config
+
+
+def validate(config: DictConfig) -> None:
+    """Check a composed configuration with verl's own rules, as its entry point does (imports verl).
+
+    Raises:
+        ValueError: verl refuses it.
+    """
+    from hydra.errors import InstantiationException
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import omega_conf_to_dataclass, validate_config
+
+    try:
+        resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+        validate_config(
+            config=resolved,
+            use_reference_policy=need_reference_policy(resolved),
+            use_critic=need_critic(resolved),
+        )
+        for section in ("actor_rollout_ref.actor", "actor_rollout_ref.rollout", "algorithm"):
+            omega_conf_to_dataclass(OmegaConf.select(resolved, section))
+    except (AssertionError, ValueError, OmegaConfBaseException, InstantiationException) as error:
+        raise ValueError(f"verl refuses this configuration: {error}") from error
+
+
+def verl_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """verl keys and values for a run, all sections together; pure."""
+    _check_supported(train, engine)
+    return {
+        **_data_values(train, engine),
+        **_actor_values(train, engine, recipe),
+        **_rollout_values(train, engine, recipe),
+        **_trainer_values(train, engine, recipe, folder),
+    }
+
+
+def _check_supported(train: TrainConfig, engine: VerlEngine) -> None:
+    if train.stop:
+        raise ValueError("verl's agent loop has no stop strings: leave sampling.stop empty")
+    if train.loss_temperature is not None:
+        raise ValueError("verl trains at the sampling temperature: leave loss_temperature unset")
+    if train.prompts_per_step % train.minibatches:
+        raise ValueError(
+            f"minibatches = {train.minibatches} does not divide prompts_per_step = {train.prompts_per_step}"
+        )
+    rows = train.prompts_per_step // train.minibatches * train.n
+    gpus = engine.nodes * engine.gpus_per_node
+    if rows % gpus:
+        raise ValueError(f"a mini-batch has {rows} responses: it must be a multiple of the {gpus} GPUs")
+    if train.optim.schedule == "linear":
+        raise ValueError("verl has no linear learning-rate decay: choose constant or cosine")
+    if engine.tokens_per_gpu < engine.max_prompt_tokens + train.max_new_tokens:
+        raise ValueError(
+            f"tokens_per_gpu = {engine.tokens_per_gpu} is shorter than one sequence "
+            f"({engine.max_prompt_tokens} + {train.max_new_tokens} tokens)"
+        )
+
+
+def _data_values(train: TrainConfig, engine: VerlEngine) -> dict[str, Any]:
+    return {
+        "data.train_files": list(engine.train_files),
+        "data.val_files": list(engine.val_files or engine.train_files[:1]),
+        "data.train_batch_size": train.prompts_per_step,
+        "data.max_prompt_length": engine.max_prompt_tokens,
+        "data.max_response_length": train.max_new_tokens,
+        "data.filter_overlong_prompts": True,
+        "data.shuffle": False,  # the order is the prompt source's business, the same in all engines
+        "data.seed": train.seed,
+        "data.dataloader_num_workers": 0,
+    }
+
+
+def _actor_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> dict[str, Any]:
+    optim = train.optim
+    actor = {
+        "strategy": "fsdp2",
+        "ppo_mini_batch_size": train.prompts_per_step // train.minibatches,
+        "ppo_epochs": train.epochs,
+        "use_dynamic_bsz": True,
+        "ppo_max_token_len_per_gpu": engine.tokens_per_gpu,
+        "data_loader_seed": train.seed,
+        "use_kl_loss": recipe.needs_reference,  # makes verl build the reference model
+        "calculate_entropy": recipe.needs_entropy,
+        "grad_clip": optim.grad_clip or float("inf"),
+        "optim.clip_grad": optim.grad_clip or float("inf"),
+        "optim.lr": optim.lr,
+        "optim.betas": list(optim.betas),
+        "optim.weight_decay": optim.weight_decay,
+        "optim.lr_warmup_steps": optim.warmup_steps,
+        "optim.lr_scheduler_type": optim.schedule,
+        "optim.min_lr_ratio": optim.final_lr_share,
+    }
+    return {
+        "actor_rollout_ref.model.path": engine.model,
+        "actor_rollout_ref.model.enable_gradient_checkpointing": train.gradient_checkpointing,
+        **{f"actor_rollout_ref.actor.{key}": value for key, value in actor.items()},
+    }
+
+
+def _rollout_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> dict[str, Any]:
+    from shared.training import StepContext
+
+    rollout = {
+        "name": "vllm",
+        "n": train.n,
+        "temperature": recipe.temperature(StepContext(train.seed, 0, train.steps)),
+        "top_p": train.top_p,
+        "seed": train.seed,
+        "tensor_model_parallel_size": engine.tensor_parallel,
+        "gpu_memory_utilization": engine.gpu_memory,
+        "max_model_len": engine.max_prompt_tokens + train.max_new_tokens,
+        "agent.num_workers": engine.workers,
+        "val_kwargs.n": engine.val_n,
+        "val_kwargs.temperature": engine.val_temperature,
+        "val_kwargs.top_p": engine.val_top_p,
+        "val_kwargs.do_sample": engine.val_temperature > 0,
+    }
+    return {f"actor_rollout_ref.rollout.{key}": value for key, value in rollout.items()}
+
+
+def _trainer_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    evaluates = bool(engine.val_files)
+    trainer = {
+        "total_training_steps": train.steps,
+        "total_epochs": 10**9,  # steps decide
+        "nnodes": engine.nodes,
+        "n_gpus_per_node": engine.gpus_per_node,
+        "save_freq": train.save_every or train.steps,  # the last step is always saved
+        "test_freq": (train.eval_every or train.steps) if evaluates else -1,
+        "val_before_train": train.eval_first and evaluates,
+        "max_actor_ckpt_to_keep": train.keep_last,
+        "default_local_dir": str(folder / "checkpoints"),
+        "project_name": engine.project,
+        "experiment_name": recipe.name,
+        "logger": list(engine.loggers),
+        "resume_mode": "auto",
+    }
+    return {
+        # advantages come from the recipe; "grpo" only tells verl that there is no critic
+        "algorithm.adv_estimator": "grpo",
+        "algorithm.use_kl_in_reward": recipe.kl_in_reward > 0,
+        "algorithm.kl_ctrl.kl_coef": recipe.kl_in_reward,
+        "algorithm.filter_groups.enable": recipe.keep is not keep_all,
+        "reward.num_workers": engine.workers,
+        "reward.custom_reward_function.path": "pkg://shared.on_verl.grading",
+        "reward.custom_reward_function.name": "compute_score",
+        **{f"trainer.{key}": value for key, value in trainer.items()},
+    }
+
+
+def _verl_defaults() -> DictConfig:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    found = importlib.util.find_spec("verl")
+    if found is None or not found.submodule_search_locations:
+        raise ValueError("verl is not installed: use srt/environment.yml, or constraints-verl-cpu.txt on CPU")
+    tree = Path(found.submodule_search_locations[0]) / "trainer" / "config"
+    with initialize_config_dir(str(tree), version_base=None):
+        return hydra_compose("ppo_trainer")
+
+
+def _set(config: DictConfig, key: str, value: Any) -> None:
+    add = key.startswith("+")
+    try:
+        OmegaConf.update(config, key.lstrip("+"), value, force_add=add)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"verl does not know the setting {key!r} (value {value!r})") from error

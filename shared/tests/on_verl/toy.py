@@ -1,0 +1,144 @@
+"""A recipe, a tokenizer and a tiny random model for tests of the verl engine; nothing to learn from.
+
+The answer of a response is its first word; the label of a group is its most common answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from shared.problems import Group, Outcome, Problem, Verdict, Vote
+from shared.training import GroupReward, LossInputs, Recipe, StepContext, keep_all
+
+WORDS = ["<pad>", "<eos>", "<user>", "<assistant>", "Say", *(str(d) for d in range(10))]
+
+
+def answer_of(text: str) -> str | None:
+    """The first word."""
+    words = text.split()
+    return words[0] if words else None
+
+
+def vote_rewards(groups: Sequence[Group], context: StepContext) -> list[GroupReward]:
+    """1.0 for the most common first word (ties: the smallest), else 0.0."""
+    return [_vote(group) for group in groups]
+
+
+def _vote(group: Group) -> GroupReward:
+    answers = [answer_of(r.text) for r in group.responses]
+    counts = Counter(a for a in answers if a is not None)
+    if not counts:
+        return GroupReward(rewards=(0.0,) * len(answers), has_label=False)
+    winner = min(counts, key=lambda a: (-counts[a], a))
+    share = counts[winner] / len(answers)
+    vote = Vote(winner, share, float(len(answers)), sum(counts.values()), len(counts), False)
+    verdicts = tuple(Verdict(Outcome.EQUAL if a == winner else Outcome.DIFFERENT, a, a) for a in answers)
+    return GroupReward(tuple(float(a == winner) for a in answers), verdicts, vote, winner)
+
+
+def rloo(rewards: torch.Tensor) -> torch.Tensor:
+    """Reward minus the mean of the other responses."""
+    n = rewards.shape[1]
+    return (rewards - rewards.mean(1, keepdim=True)) * n / (n - 1)
+
+
+def policy_loss(inputs: LossInputs) -> tuple[torch.Tensor, Mapping[str, float]]:
+    """Clipped objective, token mean over the optimiser batch."""
+    ratio = torch.exp(inputs.logprobs - inputs.old_logprobs)
+    clipped = ratio.clamp(0.8, 1.2)
+    per_token = -torch.minimum(ratio * inputs.advantages, clipped * inputs.advantages)
+    loss = (per_token * inputs.mask).sum() / inputs.batch_tokens
+    return loss, {"ratio": float(((ratio * inputs.mask).sum() / inputs.batch_tokens).detach())}
+
+
+def keep_split(group: Group, reward: GroupReward) -> bool:
+    """Keep groups in which at least half agree, but not all."""
+    return reward.vote is not None and 0.5 <= reward.vote.share < 1.0
+
+
+def build(arm: Mapping[str, Any]) -> Recipe:
+    """``{"keep": bool, "kl": float}`` to a recipe."""
+    return Recipe(
+        name="toy",
+        reward=vote_rewards,
+        advantage=rloo,
+        loss=policy_loss,
+        keep=keep_split if arm.get("keep") else keep_all,
+        kl_in_reward=float(arm.get("kl", 0.0)),
+    )
+
+
+class Growing:
+    """Starts with the given problems and adds one a step; the newest is always next."""
+
+    def __init__(self, problems: Sequence[Problem], seed: int) -> None:
+        self.problems, self.added = list(problems), []  # type: ignore[var-annotated]
+
+    def take(self, start: int, count: int) -> list[Problem]:
+        """Added problems take every second place, once there are any."""
+        return [self._at(i) for i in range(start, start + count)]
+
+    def _at(self, i: int) -> Problem:
+        if self.added and i % 2:
+            return _added(self.added[(i // 2) % len(self.added)])
+        return self.problems[i % len(self.problems)]
+
+    def observe(self, groups: Sequence[Group], rewards: Sequence[GroupReward], context: StepContext) -> None:
+        """One new problem for every step seen."""
+        self.added.append(context.step)
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """The steps that added a problem."""
+        return {"added": self.added}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back."""
+        self.added = list(state["added"])
+
+
+def _added(step: int) -> Problem:
+    return Problem(id=f"added-{step}", prompt=f"Say {step % 10} {step % 10}", answer=None, source="toy")
+
+
+def problems(count: int) -> list[Problem]:
+    """Labelled toy problems."""
+    return [
+        Problem(id=f"toy-{i}", prompt=f"Say {i % 10} {i // 10 % 10}", answer=str(i % 10), source="toy")
+        for i in range(count)
+    ]
+
+
+def write_model(folder: Path) -> None:
+    """A random two-layer Qwen2 with a word-level tokenizer and a chat template."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    raw = Tokenizer(WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<pad>"))
+    raw.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>", pad_token="<pad>")
+    tokenizer.chat_template = (
+        "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} {% endfor %}"
+        "{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    config = Qwen2Config(
+        vocab_size=len(WORDS),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        eos_token_id=1,
+        pad_token_id=0,
+        bos_token_id=None,
+    )
+    torch.manual_seed(0)
+    Qwen2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
