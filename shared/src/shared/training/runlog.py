@@ -86,7 +86,7 @@ def write_rollouts(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by new contents, synced to disk; on any failure the old file stays."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # one name: a killed writer's file is taken over
     try:
         with temporary.open("wb") as file:
             file.write(data)
