@@ -22,8 +22,8 @@ class Renderer:
     """Turns messages into a :class:`Prompt`.
 
     Args:
-        tokenizer: of the model, or ``None`` when a server applies its own template: prompts then
-            hold messages only.
+        tokenizer: of the model, or ``None`` when only a server has it: prompts then hold messages,
+            to be rendered by the server's template, or (``chat='none'``) plain text.
         chat: ``model`` uses the tokenizer's chat template and fails without one, ``none`` joins the
             turns as plain text (base models), ``auto`` takes ``model`` where there is a template;
             anything else is the path of a Jinja template file.
@@ -37,13 +37,12 @@ class Renderer:
         self.tokenizer = tokenizer
         self.bos = bos
         self.template: str | None = None
+        if tokenizer is None and (bos != "auto" or chat not in CHAT):
+            raise ValueError(
+                f"chat={chat!r}, bos={bos!r} need a tokenizer: name one, or leave both to the server"
+            )
         if tokenizer is None:
-            if chat != "auto" or bos != "auto":
-                raise ValueError(
-                    "without a tokenizer the server applies its own template: name a tokenizer "
-                    f"to use chat={chat!r}, bos={bos!r}"
-                )
-            self.chat = "server"
+            self.chat = "none" if chat == "none" else "server"
         else:
             self.chat, self.template = _resolve_template(tokenizer, chat)
 
@@ -83,10 +82,11 @@ class Renderer:
         )
 
     def _encode(self, messages: list[Message]) -> tuple[str | None, tuple[int, ...] | None]:
+        plain = "".join(turn["content"] for turn in messages)
         if self.tokenizer is None:
-            return None, None
+            return (plain if self.chat == "none" else None), None
         if self.chat == "none":
-            text = "".join(turn["content"] for turn in messages)
+            text = plain
         else:
             text = self.tokenizer.apply_chat_template(
                 messages, chat_template=self.template, tokenize=False, add_generation_prompt=True

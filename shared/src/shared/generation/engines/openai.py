@@ -1,9 +1,9 @@
 """The engine for any OpenAI-compatible server (vLLM, SGLang, llama.cpp, TGI, hosted APIs).
 
 With a tokenizer at hand, prompts are sent as token ids to ``/completions``: what the model sees is
-what the run records. Without one, chat turns go to ``/chat/completions`` and the server's own
-template is part of its identity. Sampling is one request a sample, with the sample's seed; how far
-a server honours seeds is its own affair. No streaming, no tool calls.
+what the run records. Without one, chat turns go to ``/chat/completions`` (the server's template is
+then part of its identity) and plain text to ``/completions``. Sampling is one request a sample,
+with the sample's seed; how far a server honours seeds is its own affair. No streaming, no tools.
 """
 
 from __future__ import annotations
@@ -109,8 +109,9 @@ class OpenAIEngine:
             body["stop"] = list(settings.stop)
         if self._is_vllm:  # its server takes defaults from the model's folder for what is not said
             body |= {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
-        if prompt.token_ids is not None:
-            answer = self._post("/completions", {**body, "prompt": list(prompt.token_ids)})
+        exact = list(prompt.token_ids) if prompt.token_ids is not None else prompt.text
+        if exact is not None:
+            answer = self._post("/completions", {**body, "prompt": exact})
         else:
             answer = self._post("/chat/completions", {**body, "messages": list(prompt.messages)})
         if answer is None:

@@ -27,7 +27,7 @@ class ReplayEngine:
     """
 
     name = "replay"
-    context = None
+    context: int | None = None
 
     def __init__(self, recording: Path, *, delay: float = 0.0) -> None:
         if not recording.exists():

@@ -62,7 +62,7 @@ class VLLMEngine:
             generation_config="vllm",  # take no sampling defaults from the model's folder
         )
         self.tokenizer = self._llm.get_tokenizer()
-        self.context = int(self._llm.llm_engine.model_config.max_model_len)
+        self.context: int | None = int(self._llm.llm_engine.model_config.max_model_len)
         self._identity = {**model_identity(model, revision), "dtype": dtype}
         self._version = f"vllm-{vllm.__version__}"
 

@@ -1,0 +1,148 @@
+"""``python -m eval_suite``: tasks | prepare | generate | score | report | run | compare | contamination."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval_suite import commands
+
+DATA_DIR = Path("data/eval_suite")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors of use are one sentence on stderr and exit status 2."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BrokenPipeError:
+        return 1  # the reader of our output went away
+    except (ValueError, FileNotFoundError, ConnectionError, ImportError) as error:
+        print(f"eval_suite: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("eval_suite: stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    root = argparse.ArgumentParser(prog="eval_suite", description=__doc__)
+    verbs = root.add_subparsers(required=True, metavar="COMMAND")
+
+    verb = verbs.add_parser("tasks", help="list tasks, suites, profiles and graders")
+    _selection(verb)
+    verb.set_defaults(run=commands.tasks)
+
+    verb = verbs.add_parser("prepare", help="fetch or check the data of a suite")
+    _selection(verb)
+    _data(verb)
+    verb.add_argument(
+        "--from", dest="source", type=Path, help="take files from this folder instead of the hub"
+    )
+    verb.set_defaults(run=commands.prepare)
+
+    for name, run, text in (
+        ("generate", commands.generate, "sample what is missing"),
+        ("run", commands.run, "generate, score and report"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        _selection(verb)
+        _data(verb)
+        _generation(verb)
+        if name == "run":
+            _judging(verb)
+        verb.set_defaults(run=run)
+
+    for name, run, text in (
+        ("score", commands.score, "judge stored samples (no model needed)"),
+        ("report", commands.report, "write tables, intervals and the HTML page"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("--out", type=Path, required=True, help="folder of an earlier generate")
+        verb.add_argument("--tasks", help="only these, with commas")
+        _data(verb)
+        _judging(verb)
+        verb.set_defaults(run=run)
+
+    verb = verbs.add_parser("compare", help="paired comparison of two runs of the same exam")
+    verb.add_argument("first", type=Path, help="output folder of run A")
+    verb.add_argument("second", type=Path, help="output folder of run B")
+    verb.add_argument("--tasks", help="only these, with commas")
+    verb.add_argument("--json", type=Path, help="also write the result here")
+    _data(verb)
+    _judging(verb)
+    verb.set_defaults(run=commands.compare)
+
+    verb = verbs.add_parser("contamination", help="n-gram overlap of a training set with a suite")
+    _selection(verb)
+    _data(verb)
+    verb.add_argument(
+        "--train", type=Path, required=True, nargs="+", help="JSONL or text files that were trained on"
+    )
+    verb.add_argument("--words", type=int, default=13, help="length of the n-grams (default 13)")
+    verb.add_argument("--json", type=Path, help="also write the result, with the ids, here")
+    verb.set_defaults(run=commands.contamination)
+    return root
+
+
+def _selection(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--suite", default="card17", help="a suite or profile, or task ids with commas (default card17)"
+    )
+    verb.add_argument("--tasks", help="only these tasks of the suite, with commas")
+
+
+def _data(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--data-dir", type=Path, default=DATA_DIR, help=f"folder of canonical JSONL ({DATA_DIR})"
+    )
+    verb.add_argument(
+        "--accept-data", action="store_true", help="use files the registry does not know; noted in reports"
+    )
+
+
+def _judging(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--grader", help="judge with this one instead of each task's own")
+
+
+def _generation(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--profile", help="protocol: prompts, sampling, n (default: the suite's own)")
+    verb.add_argument(
+        "--out", type=Path, help="output folder (default outputs/eval/<model>/<suite>-<profile>)"
+    )
+    verb.add_argument("--limit", type=int, help="only the first problems of each task")
+    verb.add_argument("--n", type=int, help="samples per problem")
+    verb.add_argument("--temperature", type=float)
+    verb.add_argument("--top-p", type=float)
+    verb.add_argument("--max-new-tokens", type=int)
+    verb.add_argument("--seed", type=int)
+    verb.add_argument("--shard", default="0/1", help="i/N: generate only this part of the work (default 0/1)")
+    verb.add_argument(
+        "--block", type=int, default=8, help="samples of a problem that are stored together (default 8)"
+    )
+    verb.add_argument(
+        "--dry-run", action="store_true", help="print each task's first prompt and the token budget"
+    )
+    group = verb.add_argument_group("model")
+    group.add_argument("--model", help="folder or hub id (openai: the served name, if there are several)")
+    group.add_argument("--revision", help="hub revision of the model")
+    group.add_argument("--backend", choices=("hf", "vllm", "openai", "replay"), default="hf")
+    group.add_argument("--chat", help="auto, model, none or a template file (default: the profile's)")
+    group.add_argument("--bos", choices=("auto", "always", "never"), help="(default: the profile's)")
+    group.add_argument("--tokenizer", help="openai: render prompts here with this one and send token ids")
+    group.add_argument("--device", default="cpu", help="hf: cpu or cuda (default cpu)")
+    group.add_argument("--dtype", help="hf: float32 (default); vllm: auto (default)")
+    group.add_argument("--rows", type=int, default=64, help="hf: samples stepped together (default 64)")
+    group.add_argument("--tensor-parallel", type=int, default=1, help="vllm: GPUs of one replica")
+    group.add_argument("--max-model-len", type=int, help="vllm: window in tokens")
+    group.add_argument("--eager", action="store_true", help="vllm: no compilation, no CUDA graphs")
+    group.add_argument("--base-url", help="openai: server address, with /v1")
+    group.add_argument("--concurrency", type=int, default=32, help="openai: requests under way (default 32)")
+    group.add_argument("--recording", type=Path, help="replay: JSONL or folder of draws")
+    group.add_argument(
+        "--replay-delay", type=float, default=0.0, help="replay: seconds to wait per unit, for drills"
+    )

@@ -1,0 +1,107 @@
+"""The graders: each turns the responses to one problem into verdicts and equivalence classes.
+
+A grader is a verifier policy under a name and a version. They read stored draws only, so any of
+them can be run over the same generations later and side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from shared.problems import Outcome, Problem, Verdict
+from shared.verifiers import (
+    BOXED,
+    LETTERS,
+    MATH,
+    SCIENCE,
+    TABLES,
+    Policy,
+    equivalence_classes,
+    mmlu_pro_letter,
+    verify_batch,
+)
+
+from eval_suite.data import letters_of
+
+Judge = Callable[[Sequence[Problem], Sequence[str]], list[Verdict]]
+Classify = Callable[[Sequence[Verdict]], list[int | None]]
+
+
+@dataclass(frozen=True)
+class Grader:
+    """One way to judge.
+
+    Attributes:
+        id: as in the registry and on the command line.
+        version: raised when verdicts can change; verdicts of older versions are not reused.
+        judge: (problems, responses) pairwise -> verdicts.
+        classify: the verdicts of one problem's responses -> class number of each answer.
+        about: one line.
+    """
+
+    id: str
+    version: int
+    judge: Judge
+    classify: Classify
+    about: str
+
+
+def _policy_grader(name: str, policy: Policy, about: str) -> Grader:
+    def judge(problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+        return verify_batch(responses, [problem.answer or "" for problem in problems], policy)
+
+    def classify(verdicts: Sequence[Verdict]) -> list[int | None]:
+        return equivalence_classes([verdict.extracted for verdict in verdicts], policy)
+
+    return Grader(name, 1, judge, classify, about)
+
+
+def _judge_letters(problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+    verdicts: list[Verdict | None] = [None] * len(problems)
+    for letters in sorted({letters_of(problem) for problem in problems}):
+        mine = [i for i, problem in enumerate(problems) if letters_of(problem) == letters]
+        policy = replace(LETTERS, letters=letters)
+        found = verify_batch([responses[i] for i in mine], [problems[i].answer or "" for i in mine], policy)
+        for i, verdict in zip(mine, found, strict=True):
+            verdicts[i] = verdict
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _judge_mmlu_pro(problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+    verdicts = []
+    for problem, response in zip(problems, responses, strict=True):
+        letter = mmlu_pro_letter(response)
+        if letter is None:
+            verdicts.append(Verdict(Outcome.NO_ANSWER))
+            continue
+        right = letter == (problem.answer or "").strip()
+        verdicts.append(Verdict(Outcome.EQUAL if right else Outcome.DIFFERENT, letter, letter, float(right)))
+    return verdicts
+
+
+def _classes_by_letter(verdicts: Sequence[Verdict]) -> list[int | None]:
+    seen: dict[str, int] = {}
+    keys = [verdict.canonical or verdict.extracted for verdict in verdicts]
+    return [None if key is None else seen.setdefault(key, len(seen)) for key in keys]
+
+
+GRADERS: dict[str, Grader] = {
+    grader.id: grader
+    for grader in (
+        _policy_grader("math", MATH, "a box or a final-answer phrase, compared by value"),
+        _policy_grader("boxed", BOXED, "only a complete box, compared by value"),
+        _policy_grader("science", SCIENCE, "as math, 1 % relative tolerance between numbers"),
+        _policy_grader("tables", TABLES, "as math, 0.1 % relative tolerance between numbers"),
+        Grader("letters", 1, _judge_letters, _classes_by_letter, "an option letter that the question has"),
+        Grader("mmlu_pro", 1, _judge_mmlu_pro, _classes_by_letter, "the official MMLU-Pro extraction chain"),
+    )
+}
+
+
+def grader(name: str) -> Grader:
+    """One grader, or an error that lists those there are."""
+    try:
+        return GRADERS[name]
+    except KeyError:
+        raise ValueError(f"there is no grader {name!r}; there are: {', '.join(GRADERS)}") from None
