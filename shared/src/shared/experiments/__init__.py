@@ -1,0 +1,38 @@
+"""What surrounds runs: the manifest, the summary, the claims and their verdicts, the report."""
+
+from shared.experiments.claims import Claim, ClaimsFile, Panel, PaperNumber, parse_claims, read_claims
+from shared.experiments.manifest import git_sha, git_state, write_manifest
+from shared.experiments.summary import (
+    ClaimResult,
+    Part,
+    Run,
+    Standing,
+    Summary,
+    parse_summary,
+    read_summary,
+    write_summary,
+)
+from shared.experiments.verdicts import judge, judge_claim, regressions
+
+__all__ = [
+    "Claim",
+    "ClaimResult",
+    "ClaimsFile",
+    "Panel",
+    "PaperNumber",
+    "Part",
+    "Run",
+    "Standing",
+    "Summary",
+    "git_sha",
+    "git_state",
+    "judge",
+    "judge_claim",
+    "parse_claims",
+    "parse_summary",
+    "read_claims",
+    "read_summary",
+    "regressions",
+    "write_manifest",
+    "write_summary",
+]
