@@ -67,8 +67,8 @@ def avg_at_n(scores: ArrayLike) -> Array:
 def pass_at_k(correct: ArrayLike, ks: Sequence[int]) -> Array:
     """[problems, ks] chance that k of the n samples contain a right one: 1 − C(n−c, k) / C(n, k).
 
-    Source: Chen et al. 2021, arXiv 2107.03374 eq. 1. Computed as a product of ratios in a
-    table over c = 0..n, so it neither overflows nor costs more for more problems.
+    Source: Chen et al. 2021, arXiv 2107.03374 eq. 1. Computed as a product of ratios, once
+    for each c that occurs, so it neither overflows nor costs more for more problems.
 
     Args:
         correct: [problems, n] booleans or 0/1; graded scores count from FULL_CREDIT on.
@@ -77,10 +77,14 @@ def pass_at_k(correct: ArrayLike, ks: Sequence[int]) -> Array:
     right = partial_credit(correct)
     n = right.shape[1]
     wanted = check_ks(ks, n)
-    wrong = n - np.arange(n + 1, dtype=np.float64)[:, None]  # n − c, [n + 1, 1]
-    i = np.arange(n, dtype=np.float64)[None, :]
-    none_right = np.cumprod(np.clip(wrong - i, 0.0, None) / (n - i), axis=1)  # C(n−c, k) / C(n, k), k = i + 1
-    return np.asarray((1.0 - none_right)[right.sum(axis=1)][:, wanted - 1])
+    counts, row = np.unique(right.sum(axis=1), return_inverse=True)
+    return np.asarray((1.0 - _chance_inside(n - counts, n)[:, wanted - 1])[row.ravel()])
+
+
+def _chance_inside(sizes: NDArray[np.int64], n: int) -> Array:
+    """[sizes, n] chance that k draws all fall into a part of size s: C(s, k) / C(n, k), k = 1..n."""
+    i = np.arange(n, dtype=np.float64)
+    return np.asarray(np.cumprod(np.clip(sizes[:, None] - i, 0.0, None) / (n - i), axis=1))
 
 
 def _expected_extreme(ascending: Array, ks: Sequence[int]) -> Array:
@@ -88,9 +92,7 @@ def _expected_extreme(ascending: Array, ks: Sequence[int]) -> Array:
     n = ascending.shape[1]
     wanted = check_ks(ks, n)
     # P(max at sorted position i) = P(all k within the first i + 1) − P(all k within the first i)
-    size = np.arange(n + 1, dtype=np.float64)[:, None]
-    i = np.arange(n, dtype=np.float64)[None, :]
-    within = np.cumprod(np.clip(size - i, 0.0, None) / (n - i), axis=1)[:, wanted - 1]
+    within = _chance_inside(np.arange(n + 1), n)[:, wanted - 1]
     return np.asarray(ascending @ np.diff(within, axis=0))
 
 

@@ -95,6 +95,8 @@ def maj_at_k(
     wanted = check_ks(ks, n)
     if ties not in ("split", "none"):
         raise ValueError(f"unknown tie rule {ties!r}: choose 'split' or 'none'")
+    if exact_up_to > 1000:
+        raise ValueError(f"exact_up_to must be at most 1000 (binomials overflow beyond), got {exact_up_to}")
     classes = _group(values, keys)
     if n <= exact_up_to:
         result = _exact(classes, n, ties)[:, wanted]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from shared.metrics.draws import (
     Array,
@@ -18,10 +19,13 @@ from shared.metrics.draws import (
 )
 from shared.metrics.majority import encode_answers, maj_at_k, vote_share
 
+AnswerKeys: TypeAlias = NDArray[Any] | Sequence[Sequence[Hashable | None]]
+"""[problems, n] integer classes (−1 = no answer), or texts (``None`` = no answer)."""
+
 
 def per_problem(
     scores: ArrayLike,
-    answer_keys: ArrayLike | Sequence[Sequence[Hashable | None]] | None = None,
+    answer_keys: AnswerKeys | None = None,
     ks: Sequence[int] | None = None,
 ) -> dict[str, Array]:
     """Metric name → [problems] values, the input of intervals and paired comparisons.
@@ -33,7 +37,7 @@ def per_problem(
 
     Args:
         scores: [problems, n] booleans or scores in [0, 1].
-        answer_keys: [problems, n] integer classes (−1 = no answer) or texts (``None`` = no answer).
+        answer_keys: see :data:`AnswerKeys`.
         ks: default: powers of two up to n, and n.
     """
     values = as_scores(scores)
@@ -41,9 +45,7 @@ def per_problem(
     passed = pass_at_k(values, ks)
     result = {f"pass@{k}": passed[:, i] for i, k in enumerate(ks)}
     if answer_keys is not None:
-        keys = np.asarray(answer_keys)
-        if not np.issubdtype(keys.dtype, np.integer):
-            keys = encode_answers(answer_keys)  # type: ignore[arg-type]
+        keys = _as_keys(answer_keys)
         majority = maj_at_k(values, keys, ks).values
         result |= {f"maj@{k}": majority[:, i] for i, k in enumerate(ks)}
         result |= {f"gap@{k}": passed[:, i] - majority[:, i] for i, k in enumerate(ks)}
@@ -57,9 +59,18 @@ def per_problem(
     return result
 
 
+def _as_keys(answers: AnswerKeys) -> NDArray[np.integer]:
+    """Integer classes as they are, anything else encoded; rows of different length are refused."""
+    if isinstance(answers, np.ndarray):
+        return answers if np.issubdtype(answers.dtype, np.integer) else encode_answers(answers.tolist())
+    encoded = encode_answers(answers)
+    as_classes = all(isinstance(answer, int) for row in answers for answer in row)
+    return np.asarray(answers, dtype=np.int64) if as_classes else encoded
+
+
 def summarize(
     correct: ArrayLike,
-    answer_keys: ArrayLike | Sequence[Sequence[Hashable | None]] | None = None,
+    answer_keys: AnswerKeys | None = None,
     ks: Sequence[int] | None = None,
 ) -> dict[str, float]:
     """The means over problems of :func:`per_problem`, and ``n_problems`` and ``n_samples``."""
