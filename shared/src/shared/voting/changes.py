@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from shared.problems import Vote
 from shared.voting.majority import Denominator, Ties, majority_vote
 
 
@@ -59,16 +59,15 @@ def label_changes(
         raise ValueError(f"{len(groups)} groups of answers but {len(classes)} groups of classes")
     changed, gained, lost, merged, gain = [], [], [], 0, 0.0
     for index, (answers, labels) in enumerate(zip(groups, classes, strict=True)):
-
-        def elect(
-            by: Sequence[int | None] | None, answers: Sequence[str | None] = answers, i: int = index
-        ) -> Vote:
-            group_key = None if key is None else f"{key}/{i}"
-            return majority_vote(
-                answers, classes=by, denominator=denominator, ties=ties, key=group_key, min_share=min_share
-            )
-
-        by_string, by_class = elect(None), elect(labels)
+        elect = partial(
+            majority_vote,
+            answers,
+            denominator=denominator,
+            ties=ties,
+            key=None if key is None else f"{key}/{index}",
+            min_share=min_share,
+        )
+        by_string, by_class = elect(), elect(classes=labels)
         class_of = dict(zip(answers, labels, strict=True))
         merged += by_class.n_classes < by_string.n_classes
         gain += by_class.share - by_string.share
