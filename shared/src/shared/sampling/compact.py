@@ -74,7 +74,8 @@ class CompactDecoder:
         ``bias`` [B or 1, 1, S, T] is added to the attention scores (0 or -inf); ``kv`` stores the
         new keys and values of a layer and returns all that the S queries may look at.
         """
-        x = F.embedding(ids, self._model.model.embed_tokens.weight)
+        embedding = self._model.model.embed_tokens
+        x = F.embedding(ids, embedding.weight, embedding.padding_idx)
         if bias is not None and ids.shape[1] > 1:
             bias = bias.repeat(1, 1, self.n_heads // self.n_kv, 1)
         for index, w in enumerate(self._layers):
