@@ -2,6 +2,15 @@
 
 from shared.experiments.claims import Claim, ClaimsFile, Panel, PaperNumber, parse_claims, read_claims
 from shared.experiments.manifest import git_sha, git_state, write_manifest
+from shared.experiments.readme import replace_block, update_readme
+from shared.experiments.report import write_report
+from shared.experiments.rollouts import (
+    SampledGroup,
+    SampledResponse,
+    read_samples,
+    sample_rollouts,
+    write_samples,
+)
 from shared.experiments.summary import (
     ClaimResult,
     Part,
@@ -12,6 +21,7 @@ from shared.experiments.summary import (
     read_summary,
     write_summary,
 )
+from shared.experiments.tables import readme_table
 from shared.experiments.verdicts import judge, judge_claim, regressions
 
 __all__ = [
@@ -22,6 +32,8 @@ __all__ = [
     "PaperNumber",
     "Part",
     "Run",
+    "SampledGroup",
+    "SampledResponse",
     "Standing",
     "Summary",
     "git_sha",
@@ -31,8 +43,15 @@ __all__ = [
     "parse_claims",
     "parse_summary",
     "read_claims",
+    "read_samples",
     "read_summary",
+    "readme_table",
     "regressions",
+    "replace_block",
+    "sample_rollouts",
+    "update_readme",
     "write_manifest",
+    "write_report",
+    "write_samples",
     "write_summary",
 ]

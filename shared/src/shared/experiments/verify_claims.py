@@ -19,6 +19,7 @@ from rich.text import Text
 
 from shared.experiments.claims import ClaimsFile, read_claims
 from shared.experiments.summary import ClaimResult, Standing, Summary, read_summary
+from shared.experiments.tables import bounds, signed
 from shared.experiments.verdicts import judge, regressions
 
 _STYLE = {
@@ -83,16 +84,6 @@ def print_verdicts(
             )
         table.add_section()
     console.print(table)
-
-
-def signed(value: float | None) -> str:
-    """An effect with its sign, a dash when there is none."""
-    return "\u2013" if value is None else f"{value:+.3f}"
-
-
-def bounds(interval: tuple[float, float] | None) -> str:
-    """An interval, a dash when there is none."""
-    return "\u2013" if interval is None else f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
 
 
 if __name__ == "__main__":
