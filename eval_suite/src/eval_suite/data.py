@@ -1,20 +1,21 @@
 """Problems of a task from a folder of canonical JSONL files, checked against the registry.
 
 A canonical row is ``{id, problem, answer, source, choices?, meta?}``. A file whose row count or
-hash is not the expected one stops the run. Downloading from a hub is in :mod:`eval_suite.prepare`.
+hash is not the expected one stops the run: the hash is the data card's, or the one pinned when the
+set was first fetched, or that of a known sample. Fetching is in :mod:`eval_suite.prepare`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from shared.data.canonical import Row, read_rows, row_problem
+from shared.data.cards import card_names, load_card, pinned
 from shared.problems import Problem
 
-from eval_suite.registry import KnownFile, Task
+from eval_suite.registry import Sample, Task
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -55,16 +56,13 @@ def load(task: Task, folder: Path, *, accept: bool = False) -> Loaded:
             f"{task.id}: no {task.data.file} in {folder}. Get it with `python -m eval_suite prepare --tasks "
             f"{task.id}` or point --data-dir to a folder that has it"
         )
-    raw = path.read_bytes()
-    sha = hashlib.sha256(raw).hexdigest()
-    rows = _parse(raw, path)
-    known = next((k for k in task.data.known if k.sha256 == sha), None) or _prepared(path, sha)
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    rows = read_rows(path)
+    known = {copy.sha256: copy for copy in known_copies(task)}.get(sha)
     if known is None and not accept:
         raise ValueError(_mismatch(task, path, len(rows), sha))
     if known is not None and known.rows != len(rows):
-        raise ValueError(
-            f"{task.id}: the registry says {known.rows} rows for this hash, {path} has {len(rows)}"
-        )
+        raise ValueError(f"{task.id}: {known.rows} rows are registered for this hash, {path} has {len(rows)}")
     kept = [row for row in rows if row["id"] not in task.data.drop]
     if task.data.subsample and len(kept) > task.data.subsample:
         chosen = sorted(kept, key=lambda row: hashlib.sha256(row["id"].encode()).digest())[
@@ -96,7 +94,7 @@ def read_examples(task: Task, folder: Path) -> tuple[Problem, ...]:
         raise ValueError(
             f"{task.id}: the profile wants examples from {path}, which does not exist: prepare it"
         )
-    return tuple(_problem(task, row) for row in _parse(path.read_bytes(), path))
+    return tuple(_problem(task, row) for row in read_rows(path))
 
 
 def letters_of(problem: Problem) -> str:
@@ -104,54 +102,30 @@ def letters_of(problem: Problem) -> str:
     return LETTERS[: len(problem.choices)] if problem.choices else LETTERS
 
 
-def _parse(raw: bytes, path: Path) -> list[dict[str, Any]]:
-    rows = []
-    seen: set[str] = set()
-    for number, line in enumerate(raw.decode("utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
-        row = json.loads(line)
-        missing = {"id", "problem", "answer"} - set(row)
-        if missing:
-            raise ValueError(f"{path} line {number} lacks {', '.join(sorted(missing))}")
-        if row["id"] in seen:
-            raise ValueError(f"{path} line {number} repeats the id {row['id']!r}: ids must be unique")
-        seen.add(row["id"])
-        rows.append(row)
-    return rows
-
-
-def _problem(task: Task, row: dict[str, Any]) -> Problem:
+def _problem(task: Task, row: Row) -> Problem:
     if not str(row["answer"]).strip():
         raise ValueError(f"{task.id}: row {row['id']} has an empty reference answer: add it to data.drop")
-    choices = row.get("choices")
-    return Problem(
-        id=row["id"],
-        prompt=row["problem"],
-        answer=str(row["answer"]),
-        source=task.id,
-        choices=tuple(choices) if isinstance(choices, list) else None,
-        meta=row.get("meta") or {},
-    )
+    return replace(row_problem(row), source=task.id)
 
 
-def _prepared(path: Path, sha: str) -> KnownFile | None:
-    """What ``prepare`` noted beside a file it wrote, if the file is still that one."""
-    note = path.with_suffix(".source.json")
-    if not note.is_file():
-        return None
-    stored = json.loads(note.read_text(encoding="utf-8"))
-    if stored["sha256"] != sha:
-        return None
-    return KnownFile(rows=stored["rows"], sha256=sha, note=f"{stored['hub_id']} at {stored['revision']}")
+def known_copies(task: Task) -> list[Sample]:
+    """The copies of a task's file that may be used without saying so: complete ones and samples."""
+    copies = list(task.data.samples)
+    if task.data.card in card_names():
+        card = load_card(task.data.card)
+        if card.sha256:
+            copies.append(Sample(rows=task.data.rows, sha256=card.sha256, note="complete"))
+    pin = pinned(task.data.card)
+    if pin.get("sha256"):
+        note = f"fetched at {pin.get('revision')}"
+        copies.append(Sample(rows=task.data.rows, sha256=pin["sha256"], note=note))
+    return copies
 
 
 def _mismatch(task: Task, path: Path, rows: int, sha: str) -> str:
-    known = "; ".join(
-        f"{k.rows} rows, sha256 {k.sha256[:12]}… ({k.note or 'complete'})" for k in task.data.known
-    )
+    copies = "; ".join(f"{c.rows} rows, sha256 {c.sha256[:12]}… ({c.note})" for c in known_copies(task))
     return (
         f"{task.id}: {path} has {rows} rows and sha256 {sha[:12]}…, which is not a copy the registry knows "
-        f"({known or 'none so far'}; the complete set has {task.data.rows} rows). Fetch it again, or pass "
+        f"({copies or 'none so far'}; the complete set has {task.data.rows} rows). Fetch it again, or pass "
         "--accept-data to use it as it is; the report will say that it was not verified"
     )

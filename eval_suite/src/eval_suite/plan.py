@@ -148,7 +148,7 @@ def question_fields(task: Task, problem: Problem) -> dict[str, str]:
             fields["problem"] = f"{problem.prompt}\n{fields['options']}"
     for name in ("category", "cot"):
         if name in problem.meta:
-            fields[name] = str(problem.meta[name])
+            fields[name] = str(problem.meta[name]).removeprefix("A: ")  # MMLU-Pro's own lead-in
     return fields
 
 

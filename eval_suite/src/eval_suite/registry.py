@@ -30,34 +30,38 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class KnownFile(Strict):
-    """A copy of the data that has been seen: its size and the hash of its bytes."""
+class Sample(Strict):
+    """A known copy of a part of the set: its size and the hash of its bytes."""
 
     rows: int = Field(gt=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    note: str = ""
+    note: str
 
 
 class Data(Strict):
     """Where a task's problems come from.
 
     Attributes:
-        card: name of the data card (``data/cards/<card>.yaml``: hub id, revision, licence).
-        file: name of the canonical JSONL in a data folder.
+        card: name of the data card (``data/cards/<card>.yaml``: hub id, revision, hash, licence); a
+            data folder holds it as ``<card>.jsonl``.
         rows: rows of the complete set.
-        known: copies whose hash is known; anything else must be accepted explicitly.
+        samples: known copies of parts of the set; results on them are marked as partial.
         drop: ids of rows left out, each a defect of the source.
         few_shot_file: canonical JSONL of examples for few-shot profiles.
         subsample: evaluate this many rows of the set, chosen by a hash of their ids.
     """
 
     card: str
-    file: str
     rows: int = Field(gt=0)
-    known: tuple[KnownFile, ...] = ()
+    samples: tuple[Sample, ...] = ()
     drop: tuple[str, ...] = ()
     few_shot_file: str | None = None
     subsample: int | None = Field(default=None, gt=0)
+
+    @property
+    def file(self) -> str:
+        """Name of the canonical file in a data folder."""
+        return f"{self.card}.jsonl"
 
 
 class Task(Strict):
