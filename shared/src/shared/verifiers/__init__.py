@@ -7,7 +7,7 @@ package is cheap: worker processes and symbolic libraries are loaded when first 
 from shared.verifiers.extract import extract
 from shared.verifiers.letters import guess_adjusted, letter_of, mmlu_pro_letter
 from shared.verifiers.policy import BOXED, DEFAULT, EXACT, LETTERS, MATH, SCIENCE, TABLES, Policy
-from shared.verifiers.verify import answer_keys, equivalence_classes, verify, verify_batch
+from shared.verifiers.verify import answer_keys, count_outcomes, equivalence_classes, verify, verify_batch
 
 __all__ = [
     "BOXED",
@@ -19,6 +19,7 @@ __all__ = [
     "TABLES",
     "Policy",
     "answer_keys",
+    "count_outcomes",
     "equivalence_classes",
     "extract",
     "guess_adjusted",

@@ -1,0 +1,674 @@
+"""Expressions: a recursive-descent parser from tokens to nodes.
+
+Reads LaTeX and plain text alike: ``\\frac12``, ``2^10``, ``sqrt(3)``, ``\\sin^2 x``, ``3x``, ``n!``.
+It builds exact trees and evaluates nothing. The outer forms of an answer (lists, relations, sets,
+units, text) are read by :mod:`shared.verifiers.reader`, which calls this module for the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from shared.verifiers.lexer import Token
+from shared.verifiers.nodes import (
+    MINUS_ONE,
+    ONE,
+    Add,
+    Fn,
+    Group,
+    Matrix,
+    Mul,
+    Node,
+    Num,
+    Numeral,
+    PlusMinus,
+    Pow,
+    Sym,
+    negative,
+    quotient,
+)
+from shared.verifiers.text import fold
+
+MAX_DEPTH = 80
+
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega hbar ell nabla partial".split()
+)
+FUNCTIONS = {
+    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "cosec": "csc",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "asin": "asin", "acos": "acos", "atan": "atan",
+    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "tg": "tan", "ctg": "cot", "arctg": "atan", "arccsc": "acsc", "arcsec": "asec",
+    "log": "log", "ln": "ln", "lg": "lg", "exp": "exp", "det": "det", "gcd": "gcd", "lcm": "lcm", "Re": "re", "Im": "im",
+    "arg": "arg", "dim": "dim", "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil", "cbrt": "cbrt", "erf": "erf",
+    "sgn": "sgn", "deg": "degree_of", "min": "min", "max": "max", "Pr": "Pr", "sqrt": "sqrt", "factorial": "factorial", "binom": "binom",
+}  # fmt: skip
+_BIG = frozenset("sum prod int iint oint lim limsup liminf sup inf bigcup bigcap".split())
+_DECORATED = frozenset(
+    "overline bar hat tilde dot ddot widehat widetilde underline overbrace underbrace".split()
+)
+_TRANSPARENT = frozenset(
+    "mathbf boldsymbol vec overrightarrow bm mathcal mathsf mathit mathscr mathfrak mathrm boxed fbox bold pmb mathop mathbb".split()
+)
+_CONSTANTS = {
+    "pi": "#pi", "infty": "#oo", "infinity": "#oo", "inf": "#oo", "oo": "#oo", "emptyset": "#empty",
+    "setR": "#R", "setZ": "#Z", "setN": "#N", "setQ": "#Q", "setC": "#C",
+    "ldots": "#dots", "dots": "#dots", "cdots": "#dots", "vdots": "#dots", "ddots": "#dots", "dotsc": "#dots",
+    "imath": "#i", "e": "#e", "i": "#i",
+}  # fmt: skip
+_TIMES = frozenset("cdot times ast star cdotp bullet".split())
+_CLOSERS = {"(": ")", "[": "]", "{": "}"}
+_OPEN = frozenset(["(", "[", "{"])
+_CLOSE = frozenset([")", "]", "}"])
+_COMMAND_PAIRS = {
+    "lfloor": "rfloor",
+    "lceil": "rceil",
+    "langle": "rangle",
+    "lvert": "rvert",
+    "{": "}",
+    "lVert": "rVert",
+}
+_COMMAND_OPEN = frozenset(_COMMAND_PAIRS)
+_COMMAND_CLOSE = frozenset(_COMMAND_PAIRS.values())
+
+
+class ParseError(ValueError):
+    """The tokens are no expression."""
+
+
+def depth_step(token: Token) -> int:
+    """+1 for a token that opens a bracket, -1 for one that closes it."""
+    if token.kind == "op":
+        return 1 if token.value in _OPEN else -1 if token.value in _CLOSE else 0
+    if token.kind == "cmd":
+        if token.value == "begin":
+            return 1
+        if token.value == "end":
+            return -1
+        return 1 if token.value in _COMMAND_OPEN else -1 if token.value in _COMMAND_CLOSE else 0
+    return 0
+
+
+def closing_index(tokens: Sequence[Token], start: int) -> int:
+    """Index of the token that closes the bracket at ``start``.
+
+    Raises:
+        ParseError: when it never closes.
+    """
+    depth = 0
+    for index in range(start, len(tokens)):
+        depth += depth_step(tokens[index])
+        if depth == 0:
+            return index
+    raise ParseError("A bracket is not closed.")
+
+
+def segments(word: str) -> list[str]:
+    """Split a run of letters into names: ``pi``, ``sin``, ``theta`` stay whole, other letters stand alone."""
+    if word in FUNCTIONS or word in GREEK or word in _CONSTANTS:
+        return [word]
+    for name in ("arcsin", "arccos", "arctan", "sqrt", "sin", "cos", "tan", "log", "exp", "ln", "pi"):
+        if word.endswith(name) and len(word) - len(name) <= 3:
+            return [*word[: -len(name)], name]
+        if word.startswith(name) and len(word) - len(name) == 1:
+            return [name, word[-1]]
+    return list(word)
+
+
+class ExpressionParser:
+    """Parses one expression; ``outer`` parses bracketed contents that are more than an expression."""
+
+    def __init__(self, tokens: Sequence[Token], depth: int = 0) -> None:
+        if depth > MAX_DEPTH:
+            raise ParseError("The answer is nested too deeply.")
+        self.tokens = self._split_words(tokens)
+        self.position = 0
+        self.depth = depth
+
+    @staticmethod
+    def _split_words(tokens: Sequence[Token]) -> list[Token]:
+        out: list[Token] = []
+        for token in tokens:
+            if token.kind == "word" and len(token.value) > 1:
+                names = segments(token.value)
+                out.extend(Token("word", name, token.space and i == 0) for i, name in enumerate(names))
+            else:
+                out.append(token)
+        return out
+
+    # -- token access ---------------------------------------------------------------------------
+
+    def peek(self, ahead: int = 0) -> Token | None:
+        index = self.position + ahead
+        return self.tokens[index] if index < len(self.tokens) else None
+
+    def next_is(self, kind: str, *values: str) -> bool:
+        token = self.peek()
+        return token is not None and token.kind == kind and (not values or token.value in values)
+
+    def take(self) -> Token:
+        token = self.peek()
+        if token is None:
+            raise ParseError("The answer ends too early.")
+        self.position += 1
+        return token
+
+    def bracketed(self) -> list[Token]:
+        """Consume a whole bracket and return what is inside."""
+        end = closing_index(self.tokens, self.position)
+        inner = self.tokens[self.position + 1 : end]
+        self.position = end + 1
+        return inner
+
+    def inner(self, tokens: Sequence[Token]) -> Node:
+        """Parse the contents of braces as one expression."""
+        return ExpressionParser(tokens, self.depth + 1).parse()
+
+    # -- grammar --------------------------------------------------------------------------------
+
+    def parse(self) -> Node:
+        """The whole token list as one expression.
+
+        Raises:
+            ParseError: when it is none.
+        """
+        node = self.sum()
+        if self.peek() is not None:
+            raise ParseError(f"Unexpected {self.tokens[self.position].value!r}.")
+        return node
+
+    def sum(self) -> Node:
+        terms = [self.signed_term()]
+        while True:
+            if self.next_is("op", "+", "-"):
+                sign = self.take().value
+                term = self.signed_term()
+                terms.append(term if sign == "+" else negative(term))
+            elif self.next_is("cmd", "pm", "mp"):
+                sign = self.take().value
+                terms.append(PlusMinus(1 if sign == "pm" else -1, self.term()))
+            else:
+                break
+        return terms[0] if len(terms) == 1 else Add(tuple(terms))
+
+    def signed_term(self) -> Node:
+        if self.next_is("op", "+"):
+            self.take()
+            return self.signed_term()
+        if self.next_is("op", "-"):
+            self.take()
+            return negative(self.signed_term())
+        if self.next_is("cmd", "pm", "mp"):
+            return PlusMinus(1 if self.take().value == "pm" else -1, self.term())
+        return self.term()
+
+    def starts_factor(self) -> bool:
+        token = self.peek()
+        if token is None:
+            return False
+        if token.kind in ("word", "text"):
+            return True
+        if token.kind in ("num", "thousands"):
+            return self.arc_minutes()
+        if token.kind == "op":
+            return token.value in ("(", "[", "{")
+        stop = {
+            "pm",
+            "mp",
+            "}",
+            "rfloor",
+            "rceil",
+            "rangle",
+            "rvert",
+            "rVert",
+            "vert",
+            "|",
+            "end",
+            "pmod",
+            "bmod",
+            "mod",
+            "\\",
+            "&",
+        }
+        return token.kind == "cmd" and token.value not in stop and token.value not in ("over", "choose")
+
+    def arc_minutes(self) -> bool:
+        after, before = self.peek(1), self.tokens[self.position - 1] if self.position else None
+        return bool(after and after.value == "'" and before and before.value in ("deg", "'"))
+
+    def term(self) -> Node:
+        node = self.factor()
+        while True:
+            if self.next_is("op", "*") or self.next_is("cmd", *_TIMES):
+                self.take()
+                node = _times(node, self.signed_factor())
+            elif self.next_is("op", "/") or self.next_is("cmd", "div"):
+                self.take()
+                node = quotient(node, self.signed_factor())
+            elif self.next_is("cmd", "pmod", "bmod", "mod"):
+                self.take()
+                node = Fn("mod", (node, self.argument()))
+            elif self.starts_factor():
+                if self.arc_minutes():
+                    node = Add((node, self.minutes()))
+                else:
+                    node = _times(node, self.factor())
+            else:
+                return node
+
+    def minutes(self) -> Node:
+        value = self.take()
+        marks = 0
+        while self.next_is("op", "'", '"'):
+            marks += 2 if self.take().value == '"' else 1
+        number = Num((value.number or Fraction(0)) / 60**marks)
+        return Mul((number, Sym("#deg")))
+
+    def signed_factor(self) -> Node:
+        if self.next_is("op", "-"):
+            self.take()
+            return negative(self.signed_factor())
+        if self.next_is("op", "+"):
+            self.take()
+        return self.factor()
+
+    def factor(self) -> Node:
+        node = self.primary()
+        while True:
+            if self.next_is("op", "^"):
+                self.take()
+                if self.next_is("cmd", "prime") or self.next_is("op", "'", "*"):
+                    node = _decorate(node, self.take().value)
+                    continue
+                exponent = self.exponent()
+                if isinstance(exponent, Sym) and exponent.name == "prime":
+                    node = _decorate(node, "'")
+                else:
+                    node = Pow(node, exponent)
+            elif self.next_is("op", "!"):
+                self.take()
+                double = self.next_is("op", "!")
+                if double:
+                    self.take()
+                node = Fn("factorial2" if double else "factorial", (node,))
+            elif self.next_is("op", "%"):
+                self.take()
+                node = Mul((node, Sym("#pct")))
+            elif self.next_is("cmd", "deg"):
+                self.take()
+                node = Mul((node, Sym("#deg")))
+            elif self.next_is("op", "'"):
+                self.take()
+                node = _decorate(node, "'")
+            elif self.next_is("op", "_"):
+                node = self.subscript(node)
+            else:
+                return node
+
+    def exponent(self) -> Node:
+        if self.next_is("op", "{"):
+            tokens = self.bracketed()
+            if tokens and all(t.value in ("prime", "'") for t in tokens):
+                return Sym("prime")
+            return self.inner(tokens)
+        if self.next_is("op", "-"):
+            self.take()
+            return negative(self.exponent())
+        if self.next_is("op", "+"):
+            self.take()
+        node = self.primary()
+        if self.next_is("op", "^"):  # 10^10^10 is read from the right
+            self.take()
+            node = Pow(node, self.exponent())
+        return node
+
+    def argument(self, single_digit: bool = False) -> Node:
+        """The argument of a LaTeX command: braces, or one token (one digit after ``\\frac``)."""
+        if self.next_is("op", "{"):
+            tokens = self.bracketed()
+            return self.inner(tokens)
+        token = self.peek()
+        if (
+            single_digit
+            and token is not None
+            and token.kind == "num"
+            and token.value.isdigit()
+            and len(token.value) > 1
+        ):
+            rest = token.value[1:]
+            self.tokens[self.position] = Token("num", rest, False, Fraction(int(rest)))
+            return Num(Fraction(int(token.value[0])))
+        if self.next_is("op", "-"):
+            self.take()
+            return negative(self.argument(single_digit))
+        return self.primary()
+
+    def subscript(self, node: Node) -> Node:
+        self.take()
+        if self.next_is("op", "{"):
+            tokens = self.bracketed()
+        else:
+            tokens = [self.take()]
+        raw = "".join(fold(t.value) if t.kind == "text" else t.value for t in tokens if t.value not in "{}")
+        if (
+            isinstance(node, Num)
+            and node.value.denominator == 1
+            and raw.isdigit()
+            and 2 <= int(raw[:3]) <= 36
+        ):
+            return Numeral(str(int(node.value)), int(raw))
+        if isinstance(node, Sym) and not node.name.startswith("#R"):
+            if node.name == "C" and self.next_is("op", "^"):
+                self.take()
+                return Fn("binom", (self.inner(tokens), self.exponent()))
+            name = {"#e": "e", "#i": "i", "#pi": "pi"}.get(node.name, node.name)
+            return Sym(f"{name}_{raw}")
+        raise ParseError("A subscript stands where it means nothing.")
+
+    # -- primaries ------------------------------------------------------------------------------
+
+    def primary(self) -> Node:
+        token = self.take()
+        if token.kind in ("num", "thousands"):
+            return self.number(token)
+        if token.kind == "word":
+            return self.name(token.value)
+        if token.kind == "text":
+            return self.words(token)
+        if token.kind == "op":
+            return self.bracket(token)
+        return self.command(token.value)
+
+    def number(self, token: Token) -> Node:
+        if token.number is None:
+            raise ParseError("A number without a value.")
+        value = Num(token.number, token.decimals)
+        if token.number.denominator != 1 or token.decimals:
+            return value
+        return self.mixed(value) or value
+
+    def mixed(self, whole: Num) -> Node | None:
+        """``1\\frac{4}{5}`` and ``1 4/5`` as mixed numbers; the fraction must be proper."""
+        start = self.position
+        if self.next_is("cmd", "frac"):
+            self.take()
+            top, bottom = self.argument(True), self.argument(True)
+        elif (
+            self.next_is("num") and (t := self.peek()) and t.space and (s := self.peek(1)) and s.value == "/"
+        ):
+            a, b = self.peek(), self.peek(2)
+            if a is None or b is None or b.kind != "num" or a.number is None or b.number is None:
+                return None
+            top, bottom = Num(a.number), Num(b.number)
+            self.position += 3
+        else:
+            return None
+        if (
+            isinstance(top, Num)
+            and isinstance(bottom, Num)
+            and top.value.denominator == bottom.value.denominator == 1
+            and 0 < top.value < bottom.value
+        ):
+            return Num(whole.value + top.value / bottom.value)
+        self.position = start
+        return None
+
+    def name(self, word: str) -> Node:
+        if word in FUNCTIONS:
+            return self.function(FUNCTIONS[word])
+        if word in _CONSTANTS:
+            return Sym(_CONSTANTS[word])
+        if word in ("f", "g", "h") and self.next_is("op", "(") and not (self.tokens[self.position].space):
+            return Fn(word, self.call_arguments())
+        return Sym(word)
+
+    def words(self, token: Token) -> Node:
+        inside = token.value.strip()
+        digits = inside.replace(",", "").replace("-", "", 1)
+        if digits.replace(".", "", 1).isdigit():
+            whole, _, decimals = inside.replace(",", "").partition(".")
+            return Num(Fraction(inside.replace(",", "")), len(decimals))
+        if len(inside) == 1 and inside.isalpha():
+            return Sym(inside)
+        return Sym("text " + fold(inside))
+
+    def call_arguments(self) -> tuple[Node, ...]:
+        tokens = self.bracketed()
+        parts = split_tokens(tokens, lambda t: t.kind == "op" and t.value in ",;")
+        return tuple(self.inner(part) for part in parts)
+
+    def function(self, name: str) -> Node:
+        """A named function with optional power, base and bracket-free argument (``\\sin^2 2x``)."""
+        power: Node | None = None
+        base: Node | None = None
+        while self.next_is("op", "^", "_"):
+            if self.take().value == "^":
+                power = self.exponent()
+            else:
+                base = self.argument()
+        if name == "sqrt":
+            return self.root()
+        if name in ("min", "max", "gcd", "lcm", "binom") and self.next_is("op", "("):
+            node: Node = Fn(name, self.call_arguments())
+        else:
+            node = Fn(name, (self.function_argument(),) if base is None else (self.function_argument(), base))
+        if (
+            isinstance(power, Num)
+            and power.value == -1
+            and name in ("sin", "cos", "tan", "cot", "sec", "csc")
+        ):
+            return Fn("a" + name, node.args)
+        return node if power is None else Pow(node, power)
+
+    def function_argument(self) -> Node:
+        if self.next_is("op", "(", "[", "{"):
+            opening = self.peek()
+            if opening is not None and opening.value == "{":
+                return self.inner(self.bracketed())
+            return self.primary()
+        if self.next_is("op", "-"):
+            self.take()
+            return negative(self.function_argument())
+        node = self.factor()
+        while self.starts_factor() and not self.next_is("op", "(", "[") and not self.starts_function():
+            node = _times(node, self.factor())
+        if self.next_is("op", "/") and self._small_quotient():
+            self.take()
+            node = quotient(node, self.factor())
+        return node
+
+    def _small_quotient(self) -> bool:
+        """``\\sin \\pi/6``: a constant over a number belongs to the argument."""
+        before, after = self.tokens[self.position - 1], self.peek(1)
+        return before.value in ("pi", "theta", "x") and after is not None and after.kind == "num"
+
+    def starts_function(self) -> bool:
+        token = self.peek()
+        return (
+            token is not None
+            and token.kind in ("cmd", "word")
+            and (token.value in FUNCTIONS or token.value in _BIG)
+        )
+
+    def root(self) -> Node:
+        index: Node | None = None
+        if self.next_is("op", "["):
+            index = self.inner(self.bracketed())
+        if self.next_is("op", "(", "{"):
+            radicand = self.inner(self.bracketed())
+        else:
+            radicand = self.argument()
+        return (
+            Fn("root", (radicand, index)) if index is not None else Fn("root", (radicand, Num(Fraction(2))))
+        )
+
+    def bracket(self, token: Token) -> Node:
+        self.position -= 1
+        if token.value in _CLOSERS:
+            end = closing_index(self.tokens, self.position)
+            closing = self.tokens[end].value
+            inner = self.bracketed()
+            return self.contents(token.value, closing, inner)
+        if token.value == "|":
+            return self.bars("op", "|", "abs")
+        raise ParseError(f"Unexpected {token.value!r}.")
+
+    def contents(self, opening: str, closing: str, inner: list[Token]) -> Node:
+        """Brackets around one expression are grouping; around several, they make a group."""
+        for command, name in (("over", None), ("choose", "binom"), ("atop", "binom")):
+            halves = split_tokens(inner, lambda t, c=command: t.kind == "cmd" and t.value == c)  # type: ignore[misc]
+            if opening == "{" and len(halves) == 2:
+                top, bottom = self.inner(halves[0]), self.inner(halves[1])
+                return quotient(top, bottom) if name is None else Fn(name, (top, bottom))
+        parts = split_tokens(inner, lambda t: t.kind == "op" and t.value in ",;")
+        if len(parts) == 1:
+            if opening == "{" and not inner:
+                return Group("{", "}", ())
+            return self.inner(inner)
+        items = tuple(self.inner(part) for part in parts if part)
+        return Group(opening, closing, items)
+
+    def bars(self, kind: str, value: str, name: str) -> Node:
+        self.position += 1
+        depth = 0
+        for index in range(self.position, len(self.tokens)):
+            token = self.tokens[index]
+            if token.kind == kind and token.value == value and depth == 0 and index > self.position:
+                inner = self.tokens[self.position : index]
+                self.position = index + 1
+                return Fn(name, (self.inner(inner),))
+            depth += depth_step(token)
+        raise ParseError("A bar is not closed.")
+
+    def command(self, name: str) -> Node:
+        if name == "frac":
+            return self.fraction()
+        if name == "sqrt":
+            return self.root()
+        if name == "binom" or name in ("dbinom", "tbinom"):
+            return Fn("binom", (self.argument(True), self.argument(True)))
+        if name in FUNCTIONS:
+            return self.function(FUNCTIONS[name])
+        if name in _CONSTANTS:
+            return Sym(_CONSTANTS[name])
+        if name in GREEK:
+            return Sym(name)
+        if name in _BIG:
+            return self.big(name)
+        if name in _DECORATED:
+            return self.decorated(name)
+        if name in _TRANSPARENT:
+            return self.argument()
+        if name in ("lfloor", "lceil", "lvert", "lVert", "langle", "{"):
+            self.position -= 1
+            inner = self.bracketed()
+            if name in ("langle", "{"):
+                parts = split_tokens(inner, lambda t: t.kind == "op" and t.value in ",;")
+                return Group("<" if name == "langle" else "{", ">" if name == "langle" else "}",
+                             tuple(self.inner(part) for part in parts if part))  # fmt: skip
+            function = {"lfloor": "floor", "lceil": "ceil", "lvert": "abs", "lVert": "norm"}[name]
+            return Fn(function, (self.inner(inner),))
+        if name in ("vert", "mid"):
+            self.position -= 1
+            return self.bars("cmd", name, "abs")
+        if name in ("|", "Vert"):
+            self.position -= 1
+            return self.bars("cmd", name, "norm")
+        if name == "begin":
+            self.position -= 1
+            return self.environment(self.bracketed())
+        if name in ("angle", "triangle", "measuredangle", "prime", "circ", "dagger", "ell", "Box", "top"):
+            return Sym(name)
+        raise ParseError(f"The command \\{name} is not read.")
+
+    def fraction(self) -> Node:
+        start = self.position
+        top, bottom = self.argument(True), self.argument(True)
+        raw = self.tokens[start : self.position]
+        derivative = _derivative(raw)
+        if derivative is None and isinstance(bottom, Num) and isinstance(top, Num) and bottom.value:
+            if top.decimals or bottom.decimals:
+                return Mul((top, Pow(bottom, MINUS_ONE)))
+            return Num(top.value / bottom.value)
+        return derivative or Mul((top, Pow(bottom, MINUS_ONE)))
+
+    def decorated(self, name: str) -> Node:
+        tokens = self.bracketed() if self.next_is("op", "{") else [self.take()]
+        return Sym(f"{name}({''.join(t.value for t in tokens)})")
+
+    def big(self, name: str) -> Node:
+        """Sums, integrals and limits stay opaque: equal only when they are the same expression."""
+        parts: dict[str, Node] = {}
+        while self.next_is("op", "_", "^"):
+            key = self.take().value
+            tokens = self.bracketed() if self.next_is("op", "{") else [self.take()]
+            parts[key] = Sym("raw " + "".join(t.value for t in tokens))
+        body = self.term() if self.peek() is not None and self.starts_factor() or self.next_is("num") else ONE
+        return Fn(name, (parts.get("_", ONE), parts.get("^", ONE), body))
+
+    def environment(self, inner: list[Token]) -> Node:
+        """``\\begin{pmatrix} ... \\end{pmatrix}`` and friends."""
+        if not inner or inner[0].value != "{":
+            raise ParseError("An environment has no name.")
+        end = closing_index(inner, 0)
+        kind = "".join(t.value for t in inner[1:end])
+        body = inner[end + 1 :]
+        if kind == "array" and body and body[0].value == "{":
+            body = body[closing_index(body, 0) + 1 :]
+        self._skip_environment_end(kind)
+        if kind not in ("pmatrix", "bmatrix", "matrix", "array", "Bmatrix", "smallmatrix", "vmatrix"):
+            raise ParseError(f"The environment {kind} is not read.")
+        rows = []
+        for row in split_tokens(body, lambda t: t.kind == "cmd" and t.value == "\\"):
+            if row:
+                cells = split_tokens(row, lambda t: t.kind == "op" and t.value == "&")
+                rows.append(tuple(self.inner(cell) for cell in cells))
+        if not rows or len({len(row) for row in rows}) != 1:
+            raise ParseError("The rows of a matrix differ in length.")
+        matrix = Matrix(tuple(rows))
+        return Fn("det", (matrix,)) if kind == "vmatrix" else matrix
+
+    def _skip_environment_end(self, kind: str) -> None:
+        """``bracketed`` stops at ``\\end``; the name in braces behind it is skipped here."""
+        if self.next_is("op", "{"):
+            self.bracketed()
+
+
+def split_tokens(tokens: Sequence[Token], is_separator: object) -> list[list[Token]]:
+    """Split at separators outside all brackets. ``is_separator`` takes a token."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        if depth == 0 and is_separator(token):  # type: ignore[operator]
+            parts.append([])
+            continue
+        depth += depth_step(token)
+        parts[-1].append(token)
+    return parts
+
+
+def _times(left: Node, right: Node) -> Node:
+    if isinstance(left, Mul):
+        return Mul((*left.factors, right))
+    return Mul((left, right))
+
+
+def _decorate(node: Node, mark: str) -> Node:
+    if isinstance(node, Sym):
+        return Sym(node.name.lstrip("#") + ("'" if mark in ("'", "prime") else mark))
+    if isinstance(node, Fn):
+        return Fn(node.name + "'", node.args)
+    raise ParseError("A prime stands where it means nothing.")
+
+
+def _derivative(raw: list[Token]) -> Node | None:
+    """``\\frac{dy}{dx}`` is one symbol, not a quotient of products."""
+    text = "".join(t.value for t in raw if t.value not in "{}" and t.value != "mathrm")
+    halves = text.split("d")
+    if text.count("d") >= 2 and text.startswith(("d", "partial")) and len(halves) > 2 and raw[0].value == "{":
+        end = closing_index(raw, 0)
+        second = raw[end + 1 :]
+        if len(second) > 2 and second[1].value == "d" and second[2].kind in ("word", "cmd"):
+            return Sym("derivative " + text)
+    return None

@@ -1,0 +1,540 @@
+"""The outer forms of an answer: lists, relations, sets, intervals, units, times, text.
+
+``read`` gives the readings of an answer, the likeliest first: ``1,234`` is a number and, second, a
+list. An answer that is no mathematics is text. Nothing is evaluated here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from shared.verifiers.lexer import LexError, Token, clean, tokenize
+from shared.verifiers.nodes import (
+    Builder,
+    Clock,
+    Group,
+    Matrix,
+    Mul,
+    Node,
+    Num,
+    Numeral,
+    PlusMinus,
+    Quantity,
+    Ratio,
+    Rel,
+    SetOp,
+    Sym,
+    Text,
+)
+from shared.verifiers.parser import (
+    FUNCTIONS,
+    GREEK,
+    ExpressionParser,
+    ParseError,
+    closing_index,
+    depth_step,
+    segments,
+    split_tokens,
+)
+from shared.verifiers.policy import Policy
+from shared.verifiers.text import fold, meaning, unwrap
+from shared.verifiers.units import is_unit, normal_unit
+
+MAX_LENGTH = 6000  # characters of an answer that is parsed; longer ones are compared as text
+MAX_TOKENS = 2500
+
+_RELATIONS = {
+    "=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "lt": "<", "gt": ">", "approx": "~",
+    "equiv": "=", "sim": "~", "simeq": "~", "cong": "~", "in": "in", "notin": "notin", "to": "to", "mapsto": "to", "rightarrow": "to",
+    "implies": "to", "Rightarrow": "to", "subset": "sub", "subseteq": "sub", "colon": ":", "coloneqq": "=", "propto": "prop",
+    "ll": "<", "gg": ">", "longrightarrow": "to", "Longrightarrow": "to", "iff": "iff", "perp": "perp", "parallel": "par",
+}  # fmt: skip
+_CLOCK = re.compile(
+    r"(\d{1,2})(?:\s*:\s*(\d{2}))?(?:\s*:\s*(\d{2}))?\s*(?:([ap])\.?\s?m\.?|(o'?clock))?\s*(noon|midnight)?",
+    re.IGNORECASE,
+)
+_NUMERAL = re.compile(r"\(?([0-9A-Za-z]+)\)?\s*_\s*\{?\s*(?:\()?(\d{1,2})(?:\))?\s*\}?")
+_SPACED = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d]| \d)")
+_BASE_WORDS = re.compile(r"([0-9A-F]+)\s*(?:in |\()?\s*base\s*[- ]?(\d{1,2})\)?", re.IGNORECASE)
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_CURRENCIES = {"¤": "dollar", "€": "euro", "£": "sterling", "¥": "yen", "₹": "rupee"}
+_SHORT_NOUNS = frozenset(
+    "men man boy cat dog pen egg car cup day way bag box hat toy pie kid row jar can ant bee cow pig hen".split()
+)
+_NUMBER_WORDS = {
+    w: i
+    for i, w in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+}
+_LEAD = re.compile(
+    r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|(?:approximately|about|exactly|approx\.?|only|so|thus|therefore|hence|it is|is)\b)\s*:?\s*",
+    re.IGNORECASE,
+)
+_LEAD_TEXT = re.compile(r"^\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}\s*")
+
+
+def read(answer: str, policy: Policy) -> list[Node]:
+    """The readings of an answer, likeliest first; always at least one.
+
+    Args:
+        answer: the answer as it stands, mathematics delimiters and text commands included.
+        policy: decides decimal commas and the case of text.
+    """
+    words = Text(fold(answer, policy.case_sensitive))
+    if len(answer) > MAX_LENGTH:
+        return [words]
+    text = _without_lead(clean(answer).strip().rstrip(".,;: \n"))
+    special = _special(text)
+    if special is not None:
+        return [special]
+    try:
+        tokens = tokenize(_SPACED.sub(lambda m: m[0].replace(" ", ""), text), policy.decimal_comma)
+    except LexError:
+        return [words]
+    if not tokens or len(tokens) > MAX_TOKENS or _is_prose(tokens):
+        return [words]
+    readings: list[Node] = []
+    try:
+        readings.append(Reader(policy).answer(tokens))
+        if any(t.kind == "thousands" for t in tokens):
+            readings.append(Reader(policy).answer(_without_thousands(tokens)))
+        if _SPACED.search(text):
+            readings.append(Reader(policy).answer(tokenize(text)))
+    except (ParseError, LexError, RecursionError):
+        pass
+    return readings or [words]
+
+
+def _without_lead(text: str) -> str:
+    """Drop words in front that carry no meaning: "the answer is", "approximately"."""
+    for _ in range(3):
+        before = text
+        lead = _LEAD_TEXT.match(text)
+        if lead and _LEAD.match(lead[1].strip() + " ") and not _LEAD.sub("", lead[1].strip() + " ").strip():
+            text = text[lead.end() :]
+        match = _LEAD.match(text)
+        if match and match.end() < len(text):
+            text = text[match.end() :]
+        if text == before:
+            break
+    return text
+
+
+def _special(text: str) -> Node | None:
+    """Forms that the grammar would misread: clock times and numerals with letters or in words."""
+    plain = re.sub(r"\s+", " ", unwrap(text.replace("\\!", "").replace("\\:", ""))).strip().rstrip(".")
+    if len(plain) < 40:
+        match = _CLOCK.fullmatch(plain)
+        if match and (match[2] or match[4] or match[5]) and int(match[1]) <= 24 and int(match[2] or 0) < 60:
+            half = (match[4] or "").lower()
+            if match[6]:
+                half = "p" if match[6].lower() == "noon" else "a"
+            return Clock(int(match[1]), int(match[2] or 0), int(match[3] or 0), half + "m" if half else "")
+        match = _BASE_WORDS.fullmatch(plain)
+        if match and 2 <= int(match[2]) <= 36:
+            return Numeral(match[1].upper(), int(match[2]))
+        match = _NUMERAL.fullmatch(plain)
+        if match and 2 <= int(match[2]) <= 36 and re.search(r"\d", match[1]):
+            return Numeral(match[1].upper(), int(match[2]))
+        if plain.lower() in _NUMBER_WORDS:
+            return Num(Fraction(_NUMBER_WORDS[plain.lower()]))
+    return None
+
+
+def _without_thousands(tokens: Sequence[Token]) -> list[Token]:
+    out: list[Token] = []
+    for token in tokens:
+        if token.kind != "thousands":
+            out.append(token)
+            continue
+        for index, part in enumerate(token.value.split(",")):
+            if index:
+                out.append(Token("op", ",", False))
+            out.extend(tokenize(part))
+    return out
+
+
+def known_word(word: str) -> bool:
+    """Whether a run of letters can stand in mathematics: a name, or a short product of variables."""
+    if word in FUNCTIONS or word in GREEK or is_unit(word) or len(word) <= 3:
+        return True
+    return any(len(part) > 1 for part in segments(word))
+
+
+def _is_prose(tokens: Sequence[Token]) -> bool:
+    """Words that are neither names nor units, without a number in front: a text answer."""
+    first = tokens[0]
+    if first.kind == "text" and all(
+        t.kind in ("text", "word", "space") or t.value in ",.;:'-!?\"()" for t in tokens
+    ):
+        inside = " ".join(t.value for t in tokens if t.kind in ("text", "word")).strip()
+        return bool(re.search(r"[A-Za-z]{2}", inside)) and not re.search(r"\d", inside)
+    if first.kind != "word":
+        return False
+    return not known_word(first.value) and not any(t.value in _RELATIONS for t in tokens[1:3])
+
+
+def is_separator(token: Token) -> bool:
+    """Comma, semicolon, "and", "or" and their LaTeX forms."""
+    if token.kind == "op":
+        return token.value in ",;"
+    if token.kind == "cmd":
+        return token.value in ("lor", "vee", "land", "wedge", "\\")
+    if token.kind in ("word", "text"):
+        return token.value.strip(" ,.$").lower() in ("and", "or", "and/or", "also")
+    return False
+
+
+class Reader:
+    """Reads the token list of one answer; holds the policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def answer(self, tokens: Sequence[Token]) -> Node:
+        """A list of items, or the single item."""
+        parts = [part for part in split_tokens(tokens, is_separator) if part]
+        if not parts:
+            raise ParseError("There is nothing but separators.")
+        if len(parts) == 1:
+            return self.item(parts[0])
+        half_open = self.interval(tokens)
+        if half_open is not None:
+            return half_open
+        items = [self.item(part) for part in parts]
+        total = _compound_quantity(items)
+        if total is not None:
+            return total
+        return Group("", "", tuple(_shared_unit(items)))
+
+    def item(self, tokens: Sequence[Token]) -> Node:
+        """One item: relation, set expression, quantity or expression."""
+        tokens = _strip_filler(tokens)
+        if not tokens:
+            raise ParseError("An item is empty.")
+        relation = self.relation(tokens)
+        return relation if relation is not None else self.value(tokens)
+
+    def relation(self, tokens: Sequence[Token]) -> Node | None:
+        ops: list[str] = []
+        parts: list[list[Token]] = [[]]
+        depth = 0
+        for token in tokens:
+            if depth == 0 and token.kind in ("op", "cmd") and token.value in _RELATIONS:
+                op = _RELATIONS[token.value]
+                if parts[-1]:
+                    ops.append(op)
+                    parts.append([])
+                elif op == "=" and ops and ops[-1] in ("<", ">"):
+                    ops[-1] += "="
+                elif not ops and op in ("=", "~"):
+                    continue
+                else:
+                    raise ParseError("Two relations stand side by side.")
+                continue
+            depth += depth_step(token)
+            parts[-1].append(token)
+        if not ops:
+            if parts[0] and len(parts[0]) != len(tokens):
+                return self.value(parts[0])
+            return None
+        if not parts[-1]:
+            if ops[-1] == "=":  # "2 + 3 =" with nothing behind
+                raise ParseError("Nothing stands behind the last relation.")
+            raise ParseError("A relation has one side only.")
+        return Rel(tuple(ops), tuple(self.side(part) for part in parts))
+
+    def side(self, tokens: Sequence[Token]) -> Node:
+        """One side of a relation; words may stand for a quantity ("area = 5")."""
+        if all(t.kind in ("word", "text") for t in tokens) and any(len(t.value.strip()) > 3 for t in tokens):
+            joined = " ".join(t.value for t in tokens)
+            if not (len(tokens) == 1 and known_word(tokens[0].value) and tokens[0].kind == "word"):
+                return Sym("text " + fold(joined))
+        called = _called(tokens)
+        if called:
+            return Sym(called)
+        separated = split_tokens(tokens, lambda t: is_separator(t))
+        if len(separated) > 1:
+            return Group("", "", tuple(self.value(part) for part in separated if part))
+        return self.value(tokens)
+
+    def value(self, tokens: Sequence[Token]) -> Node:
+        """A set expression, ratio, quantity or plain expression."""
+        tokens = _strip_filler(tokens)
+        if not tokens:
+            raise ParseError("An item is empty.")
+        for command, op in (("setminus", "minus"), ("cup", "union"), ("cap", "intersection")):
+            names = {command, "backslash"} if command == "setminus" else {command}
+            names |= {"bigcup"} if command == "cup" else set()
+            parts = split_tokens(tokens, lambda t, n=names: t.kind == "cmd" and t.value in n)  # type: ignore[misc]
+            if len(parts) == 1 and command == "cup":
+                parts = split_tokens(
+                    tokens, lambda t: t.kind == "word" and t.value in ("U", "union") and t.space
+                )
+                if len(parts) > 1 and not all(p and depth_step(p[0]) for p in parts):
+                    parts = [list(tokens)]
+            if len(parts) > 1 and all(parts):
+                return SetOp(op, tuple(self.value(part) for part in parts))
+        ratio = split_tokens(
+            tokens, lambda t: t.kind == "op" and t.value == ":" or t.kind == "cmd" and t.value == "colon"
+        )
+        if len(ratio) > 1 and all(ratio):
+            return Ratio(tuple(self.value(part) for part in ratio))
+        interval = self.interval(tokens)
+        if interval is not None:
+            return interval
+        bracket = self.bracket(tokens)
+        if bracket is not None:
+            return bracket
+        quantity = self.quantity(tokens)
+        return quantity if quantity is not None else ExpressionParser(tokens).parse()
+
+    def interval(self, tokens: Sequence[Token]) -> Node | None:
+        """``]1,2[`` and ``[1,2[``: brackets turned outwards mean open ends."""
+        first, last = tokens[0].value, tokens[-1].value
+        if len(tokens) < 5 or tokens[0].kind != "op" or (first != "]" and last != "["):
+            return None
+        if first not in "[](" or last not in "[])":
+            return None
+        parts = split_tokens(tokens[1:-1], lambda t: t.kind == "op" and t.value in ",;")
+        if len(parts) != 2 or not all(parts):
+            return None
+        opening = "(" if first in "](" else "["
+        closing = ")" if last in "[)" else "]"
+        return Group(opening, closing, tuple(self.value(part) for part in parts))
+
+    def bracket(self, tokens: Sequence[Token]) -> Node | None:
+        """A group whose brackets enclose the whole item."""
+        first = tokens[0]
+        if depth_step(first) != 1 or first.value in ("begin", "lfloor", "lceil", "lvert", "lVert"):
+            return None
+        if closing_index(tokens, 0) != len(tokens) - 1:
+            return None
+        inner = list(tokens[1:-1])
+        closing = tokens[-1].value
+        opening = "<" if first.value == "langle" else first.value
+        closing = ">" if closing == "rangle" else closing
+        if opening == "{" and inner:
+            builder = self.builder(inner)
+            if builder is not None:
+                return builder
+        parts = [part for part in split_tokens(inner, is_separator) if part]
+        if opening == "{" and first.kind == "cmd" or len(parts) > 1 or not parts:
+            return Group(opening, closing, tuple(self.item(part) for part in parts))
+        if opening in "[(" and any(t.value in _RELATIONS for t in inner):
+            return self.item(inner)
+        if opening == "(" and len(parts) == 1:
+            return self.value(parts[0])
+        return None
+
+    def builder(self, inner: Sequence[Token]) -> Node | None:
+        """``x | condition``: the bar or colon that divides is the first outside brackets."""
+        depth = 0
+        for index, token in enumerate(inner):
+            divides = (
+                token.value in ("|", ":") and token.kind == "op" or token.value in ("mid", "colon", "vert")
+            )
+            if depth == 0 and divides and 0 < index < len(inner) - 1:
+                conditions = [part for part in split_tokens(inner[index + 1 :], is_separator) if part]
+                return Builder(self.item(inner[:index]), tuple(self.item(part) for part in conditions))
+            depth += depth_step(token)
+        return None
+
+    def quantity(self, tokens: Sequence[Token]) -> Node | None:
+        """A number with a currency sign in front or a unit behind."""
+        body = list(tokens)
+        unit = ""
+        sign = body[:1] if body[0].kind == "op" and body[0].value in "-+" else []
+        rest = body[len(sign) :]
+        if rest and rest[0].value in _CURRENCIES and len(rest) > 1:
+            unit = _CURRENCIES[rest[0].value]
+            body = sign + rest[1:]
+        elif body[-1].value in _CURRENCIES and len(body) > 1:
+            unit = _CURRENCIES[body[-1].value]
+            body = body[:-1]
+        body, scale, trailing = _split_unit(body)
+        if not (unit or trailing or scale != 1):
+            return None
+        value = ExpressionParser(body).parse()
+        if scale != 1:
+            value = Num(value.value * scale) if isinstance(value, Num) else Mul((value, Num(Fraction(scale))))
+        name = normal_unit(trailing)
+        if unit and name and name != unit:
+            unit = unit if name in ("dollar", "euro") else f"{unit}*{name}"
+        unit = unit or name
+        if unit == "deg":
+            return Mul((value, Sym("#deg")))
+        if unit in ("percent", "percentage", "pct"):
+            return Mul((value, Sym("#pct")))
+        return Quantity(value, unit) if unit else value
+
+
+def _split_unit(tokens: list[Token]) -> tuple[list[Token], int, str]:
+    """Divide "12 square inches" into the value, a scale word (million) and the unit phrase."""
+    start = len(tokens)
+    for index in range(1, len(tokens)):
+        if _unit_begins(tokens, index):
+            start = index
+            break
+    value, unit = tokens[:start], tokens[start:]
+    scale = 1
+    while unit and unit[0].value.strip().lower() in _SCALES:
+        scale *= _SCALES[unit[0].value.strip().lower()]
+        unit = unit[1:]
+    if any(t.kind == "text" and re.search(r"\d", t.value) for t in unit):
+        raise ParseError("Numbers stand inside the words behind a value.")
+    return value, scale, " ".join(t.value for t in unit if t.value not in "{}")
+
+
+def _unit_begins(tokens: list[Token], index: int) -> bool:
+    """Whether everything from ``index`` on is a unit of the value before it."""
+    before, token = tokens[index - 1], tokens[index]
+    ends_value = (
+        before.kind in ("num", "thousands")
+        or before.value in (")", "}", "%", "pi", "]")
+        or before.kind == "word"
+    )
+    if not ends_value or token.kind not in ("text", "word"):
+        return False
+    depth = 0
+    for t in tokens[:index]:
+        depth += depth_step(t)
+    if depth:
+        return False
+    if token.kind == "word" and not _unit_word(token, before):
+        return False
+    if token.kind == "text" and not re.search(r"[A-Za-z]", token.value):
+        return False
+    for position in range(index, len(tokens)):
+        t = tokens[position]
+        if t.kind == "word" and len(t.value) == 1 and tokens[index].kind == "word" and position == index:
+            return False
+        if t.kind in ("word", "text") or t.value in (
+            "/",
+            "^",
+            "{",
+            "}",
+            ".",
+            "cdot",
+            "*",
+            "-",
+            "(",
+            ")",
+            "'",
+        ):
+            continue
+        if t.kind == "num" and tokens[position - 1].value in ("^", "{", "-"):
+            continue
+        return False
+    return True
+
+
+def _unit_word(token: Token, before: Token) -> bool:
+    word = token.value
+    if len(word) == 1 or word in FUNCTIONS or word in GREEK:
+        return False
+    if word.lower() in _SCALES or is_unit(word):
+        return before.kind != "word"
+    noun = len(word) >= 4 or word.lower() in _SHORT_NOUNS or word in ("per", "of", "sq", "cu")
+    return noun and token.space and before.kind in ("num", "thousands")
+
+
+def _strip_filler(tokens: Sequence[Token]) -> list[Token]:
+    """Remove empty words and stray punctuation around an item."""
+    out = list(tokens)
+    while out and (
+        out[-1].value in (".", ",", ";", "!")
+        and out[-1].value != "!"
+        or out[-1].kind == "text"
+        and _is_remark(out[-1].value)
+    ):
+        out.pop()
+    while out and (
+        out[0].kind == "text"
+        and (_is_filler(out[0].value) or len(out) > 1 and _is_filler(out[0].value + " "))
+    ):
+        out.pop(0)
+    while out and out[0].kind == "word" and _is_filler(out[0].value) and len(out) > 1:
+        out.pop(0)
+    return out
+
+
+def _is_filler(text: str) -> bool:
+    folded = text.strip(" :.,").lower()
+    return folded in ("", "only", "about", "approximately", "exactly", "is", "are", "approx", "either", "both", "so", "the", "the answer is",
+                      "answer", "the final answer is", "just", "for", "all", "roughly", "around", "nearly")  # fmt: skip
+
+
+def _is_remark(text: str) -> bool:
+    """A parenthesis or nothing: ``(approximately)``, empty text."""
+    folded = text.strip()
+    return not folded or folded.strip("() .").lower() in (
+        "approx",
+        "approximately",
+        "exactly",
+        "only",
+        "respectively",
+        "as required",
+    )
+
+
+def _called(tokens: Sequence[Token]) -> str | None:
+    """``f(x)``, ``P(x, y)``, ``f^{-1}(x)`` as the left side of a definition."""
+    text = "".join(t.value for t in tokens)
+    match = re.fullmatch(r"([A-Za-z](?:_\{?\w+\}?)?(?:\^\{?-1\}?)?'*)\(([A-Za-z](?:,[A-Za-z])*)\)", text)
+    return f"call {match[1]}({match[2]})" if match else None
+
+
+def _compound_quantity(items: Sequence[Node]) -> Node | None:
+    """ "2 hours and 15 minutes" is one quantity."""
+    from shared.verifiers.units import conversion
+
+    if len(items) not in (2, 3) or not all(
+        isinstance(i, Quantity) and isinstance(i.value, Num) for i in items
+    ):
+        return None
+    total = Fraction(0)
+    last: Fraction | None = None
+    target = items[-1].unit  # type: ignore[union-attr]
+    for item in items:
+        assert isinstance(item, Quantity) and isinstance(item.value, Num)
+        factor = conversion(item.unit, target)
+        if factor is None or (last is not None and (factor >= last or item.value.value * factor >= last)):
+            return None
+        last = factor
+        total += item.value.value * factor
+    return Quantity(Num(total), target)
+
+
+def _shared_unit(items: Sequence[Node]) -> list[Node]:
+    """``3, 5 cm``: the unit behind the last of several numbers belongs to all of them."""
+    last = items[-1]
+    if isinstance(last, Quantity) and all(isinstance(i, Num) for i in items[:-1]):
+        return [Quantity(i, last.unit) for i in items[:-1]] + [last]
+    return list(items)
+
+
+def has_plus_minus(node: Node) -> bool:
+    """Whether the tree holds a plus-minus sign."""
+    from shared.verifiers.nodes import children
+
+    return isinstance(node, PlusMinus) or any(has_plus_minus(child) for child in children(node))
+
+
+def meaning_of(node: Node) -> str | None:
+    """``empty``, ``undefined`` or ``reals`` for the words and symbols that say so."""
+    if isinstance(node, Text):
+        return meaning(node.value)
+    if isinstance(node, Sym):
+        if node.name.startswith("text "):
+            return meaning(node.name[5:])
+        return {"#empty": "empty", "#R": "reals"}.get(node.name)
+    if isinstance(node, Group) and node.opening == "{" and not node.items:
+        return "empty"
+    if isinstance(node, Matrix):
+        return None
+    return None
