@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from shared.on_verl.cpu import CPU_VALUES
-from shared.training import Recipe, TrainConfig, keep_all
+from shared.training import Recipe, StepContext, TrainConfig, keep_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _data_values(train: TrainConfig, engine: VerlEngine) -> dict[str, Any]:
         "data.train_batch_size": train.prompts_per_step,
         "data.max_prompt_length": engine.max_prompt_tokens,
         "data.max_response_length": train.max_new_tokens,
-        "data.filter_overlong_prompts": True,
+        "data.filter_overlong_prompts": False,  # the trainer does, with the prompt tokens it will use
         "data.shuffle": False,  # the order is the prompt source's business, the same in all engines
         "data.seed": train.seed,
         "data.dataloader_num_workers": 0,
@@ -181,8 +181,6 @@ def _actor_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> dic
 
 
 def _rollout_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> dict[str, Any]:
-    from shared.training import StepContext
-
     rollout = {
         "name": "vllm",
         "n": train.n,
@@ -193,6 +191,8 @@ def _rollout_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> d
         "gpu_memory_utilization": engine.gpu_memory,
         "max_model_len": engine.max_prompt_tokens + train.max_new_tokens,
         "agent.num_workers": engine.workers,
+        "agent.default_agent_loop": "single_answer",
+        "agent.agent_loop_config_path": str(Path(__file__).with_name("agent.yaml")),
         "val_kwargs.n": engine.val_n,
         "val_kwargs.temperature": engine.val_temperature,
         "val_kwargs.top_p": engine.val_top_p,

@@ -16,6 +16,7 @@ from typing import Any
 from shared.on_verl.config import VerlEngine, compose, validate
 from shared.on_verl.cpu import CPU_ENVIRONMENT
 from shared.on_verl.references import Reference
+from shared.on_verl.tokenizers import separate_tokenizer
 from shared.training import TrainConfig
 from shared.training.run_folder import check_identity
 
@@ -75,6 +76,9 @@ def train_on_verl(run: VerlRun) -> None:
     config = compose_run(run)
     identity = {"train": asdict(run.train), "engine": asdict(run.engine), **run.identity}
     check_identity(run.folder, {"engine_name": "verl", **json.loads(json.dumps(identity, default=list))})
+    tokenizer = separate_tokenizer(run.engine.model, run.folder.absolute() / "tokenizer")
+    if tokenizer is not None:
+        config.actor_rollout_ref.model.tokenizer_path = str(tokenizer)
     import ray
     from verl.trainer.main_ppo import run_ppo
 

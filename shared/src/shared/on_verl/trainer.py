@@ -28,6 +28,7 @@ from shared.on_verl.rows import problem_to_row, row_to_problem
 from shared.on_verl.run import VerlRun
 from shared.on_verl.validation import validation_metrics
 from shared.problems import Problem
+from shared.sampling import encode_prompt
 from shared.training import (
     Batch,
     FixedPrompts,
@@ -51,7 +52,8 @@ class RecipeTrainer(PPOTrainerSync):
 
     def __init__(self, config: Any, run: VerlRun) -> None:
         self.run_spec, self.recipe = run, run.recipe.call()
-        self.pool = JudgePool(run.recipe, config.actor_rollout_ref.model.path, run.engine.workers)
+        model = config.actor_rollout_ref.model
+        self.pool = JudgePool(run.recipe, model.tokenizer_path or model.path, run.engine.workers)
         self.monitor = run.monitor.call() if run.monitor is not None else None
         self.stop_fn = run.stop.call() if run.stop is not None else None
         self.cursor = 0
@@ -83,17 +85,27 @@ class RecipeTrainer(PPOTrainerSync):
         )
 
     def _init_dataloader(self) -> None:
-        super()._init_dataloader()  # reads the parquet files and leaves overlong prompts out
-        self.steps_per_epoch = max(1, self.steps_per_epoch)
-        problems = [row_to_problem(row) for row in self.train_dataset.dataframe]
+        super()._init_dataloader()
+        self.steps_per_epoch: int = max(1, self.steps_per_epoch)  # 0 for a set smaller than a batch
+        limit = self.run_spec.engine.max_prompt_tokens
+        problems, dropped = self._fitting(self.train_dataset.dataframe, limit)
         if not problems:
-            limit = self.run_spec.engine.max_prompt_tokens
             raise ValueError(f"no training prompt has at most {limit} tokens: raise max_prompt_tokens")
+        if dropped:
+            print(f"left out {dropped} of {dropped + len(problems)} prompts longer than {limit} tokens")
+        if self.run_spec.engine.val_files and self._fitting(self.val_dataset.dataframe, limit)[1]:
+            raise ValueError(f"validation has prompts longer than {limit} tokens: raise max_prompt_tokens")
         seed = self.run_spec.train.seed
         source = self.run_spec.prompts
         self.prompts: PromptSource = (
             FixedPrompts(problems, seed) if source is None else source.call(problems, seed)
         )
+
+    def _fitting(self, rows: Any, limit: int) -> tuple[list[Problem], int]:
+        """The problems of at most ``limit`` prompt tokens, and how many are longer."""
+        problems = [row_to_problem(row) for row in rows]
+        fitting = [p for p in problems if len(encode_prompt(self.tokenizer, p.prompt)) <= limit]
+        return fitting, len(problems) - len(fitting)
 
     def on_init_end(self) -> None:
         """After the checkpoint is loaded: our loss, our logs, the first weight sync."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
+from shared.algorithms import policy_loss, rloo
 from shared.problems import Group, Outcome, Problem, Verdict, Vote
 from shared.training import GroupReward, LossInputs, Recipe, StepContext, keep_all
 
-WORDS = ["<pad>", "<eos>", "<user>", "<assistant>", "Say", *(str(d) for d in range(10))]
+WORDS = ["<pad>", "<eos>", "Say", *(str(d) for d in range(10))]
 
 
 def answer_of(text: str) -> str | None:
@@ -41,19 +41,12 @@ def _vote(group: Group) -> GroupReward:
     return GroupReward(tuple(float(a == winner) for a in answers), verdicts, vote, winner)
 
 
-def rloo(rewards: torch.Tensor) -> torch.Tensor:
-    """Reward minus the mean of the other responses."""
-    n = rewards.shape[1]
-    return (rewards - rewards.mean(1, keepdim=True)) * n / (n - 1)
-
-
-def policy_loss(inputs: LossInputs) -> tuple[torch.Tensor, Mapping[str, float]]:
-    """Clipped objective, token mean over the optimiser batch."""
-    ratio = torch.exp(inputs.logprobs - inputs.old_logprobs)
-    clipped = ratio.clamp(0.8, 1.2)
-    per_token = -torch.minimum(ratio * inputs.advantages, clipped * inputs.advantages)
-    loss = (per_token * inputs.mask).sum() / inputs.batch_tokens
-    return loss, {"ratio": float(((ratio * inputs.mask).sum() / inputs.batch_tokens).detach())}
+def clipped_loss(inputs: LossInputs) -> tuple[torch.Tensor, Mapping[str, float]]:
+    """verl's vanilla objective, token mean over the optimiser batch."""
+    per_token = policy_loss(
+        inputs.logprobs, inputs.old_logprobs, inputs.advantages, inputs.mask, dual_clip=3.0
+    )
+    return per_token.sum() / inputs.batch_tokens, {"tokens": float(inputs.mask.sum()) / inputs.batch_tokens}
 
 
 def keep_split(group: Group, reward: GroupReward) -> bool:
@@ -67,7 +60,7 @@ def build(arm: Mapping[str, Any]) -> Recipe:
         name="toy",
         reward=vote_rewards,
         advantage=rloo,
-        loss=policy_loss,
+        loss=clipped_loss,
         keep=keep_split if arm.get("keep") else keep_all,
         kl_in_reward=float(arm.get("kl", 0.0)),
     )
@@ -114,7 +107,7 @@ def problems(count: int) -> list[Problem]:
 
 
 def write_model(folder: Path) -> None:
-    """A random two-layer Qwen2 with a word-level tokenizer and a chat template."""
+    """A random two-layer Qwen2 with a word-level tokenizer and no chat template, as a world's base."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -123,17 +116,13 @@ def write_model(folder: Path) -> None:
     raw = Tokenizer(WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<pad>"))
     raw.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>", pad_token="<pad>")
-    tokenizer.chat_template = (
-        "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} {% endfor %}"
-        "{% if add_generation_prompt %}<assistant>{% endif %}"
-    )
     config = Qwen2Config(
         vocab_size=len(WORDS),
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=2,  # head width 32 is the smallest that vLLM-CPU has kernels for
+        num_key_value_heads=1,
         max_position_embeddings=128,
         eos_token_id=1,
         pad_token_id=0,
