@@ -1,5 +1,6 @@
 """The local training loop: recipes, batches, updates, evaluation, checkpoints, supervised runs."""
 
+from shared.training.bases import ModelShape, WarmStart, WarmStartError, warm_start
 from shared.training.checkpoint import (
     CheckpointError,
     checkpoints,
@@ -51,6 +52,7 @@ __all__ = [
     "Interrupted",
     "LossInputs",
     "MetricsLog",
+    "ModelShape",
     "MonitorFn",
     "OptimConfig",
     "Policy",
@@ -67,6 +69,8 @@ __all__ = [
     "TrainResult",
     "Trainer",
     "WandbTracker",
+    "WarmStart",
+    "WarmStartError",
     "checkpoints",
     "collect",
     "constant_temperature",
@@ -81,6 +85,7 @@ __all__ = [
     "train_supervised",
     "update",
     "verify_checkpoint",
+    "warm_start",
     "weights",
     "write_rollouts",
 ]
