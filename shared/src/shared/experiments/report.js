@@ -35,7 +35,9 @@
     let last = 0;
     new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);
-      if (width && width !== last) draw((last = width));
+      if (!width || width === last) return;
+      last = width;
+      requestAnimationFrame(() => draw(width));
     }).observe(node);
   };
 
@@ -131,7 +133,7 @@
       const x = scale(steps[0], steps.at(-1) === steps[0] ? steps[0] + 1 : steps.at(-1), 40, width - labels);
       const y = scale(low, high, height - 40, 8);
       const items = [];
-      for (const tick of ticks(low, high, 5)) {
+      for (const tick of ticks(low, high, 7)) {
         items.push(svg("line", { class: "grid", x1: 40, x2: width - labels, y1: y(tick), y2: y(tick) }));
         items.push(svg("text", { x: 33, y: y(tick) + 4, "text-anchor": "end" }, tickText(tick)));
       }

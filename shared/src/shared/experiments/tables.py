@@ -72,24 +72,16 @@ def cost_table(summary: Summary, claims: ClaimsFile) -> Table:
 
 
 def claims_table(claims: ClaimsFile, results: Sequence[ClaimResult]) -> Table:
-    """Each claim with its verdict and the numbers of its deciding condition."""
+    """Each claim with its verdict, and a row for each of its conditions."""
     texts = {c.id: c.text for c in claims.claims}
     rows = []
     for result in results:
-        part = result.deciding
-        error = DASH if part.problem_se is None else f"{part.problem_se:.3f}"
-        rows.append(
-            (
-                texts.get(result.id, result.id),
-                f"**{result.verdict.value}**",
-                part.measure,
-                signed(part.effect),
-                bounds(part.interval),
-                error,
-                str(len(part.seeds)),
-            )
-        )
-    header = ("claim", "verdict", "measured", "effect", "interval", "s.e. over problems", "seeds")
+        for i, part in enumerate(result.parts):
+            head = (texts.get(result.id, result.id), f"**{result.verdict.value}**") if i == 0 else ("", "")
+            error = DASH if part.problem_se is None else f"{part.problem_se:.3f}"
+            numbers = (signed(part.effect), bounds(part.interval), error, str(len(part.seeds)))
+            rows.append((*head, part.measure, *numbers))
+    header = ("claim", "verdict", "condition", "effect", "interval", "s.e. over problems", "seeds")
     return Table(header, tuple(rows), left=3)
 
 

@@ -75,7 +75,7 @@ def print_verdicts(
             table.add_row(
                 Text(result.id if i == 0 else ""),
                 Text(result.verdict.value, style=_STYLE[result.verdict]) if i == 0 else Text(""),
-                Text(f"{part.measure} [{part.standing.value}: {part.reason}]"),
+                Text(f"{part.measure}\n{part.standing.value}: {part.reason}"),
                 signed(part.effect),
                 bounds(part.interval),
                 str(len(part.seeds)),
