@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from shared.data import HIDDEN, unlabelled, with_label_noise
+from shared.data import HIDDEN, hold_out, unlabelled, with_label_noise
 from shared.problems import Problem
 
 
@@ -76,3 +76,15 @@ def test_what_cannot_be_spoilt_is_an_error() -> None:
         with_label_noise(unlabelled(problems(2)), 0.5, seed=0)
     with pytest.raises(ValueError, match="no other answer"):
         with_label_noise(problems(3, "east"), 1.0, seed=0)
+
+
+def test_held_out_problems_are_the_same_for_everyone_and_not_in_the_rest() -> None:
+    base = problems(1000)
+    rest, held = hold_out(base, 0.01)
+    assert (len(rest), len(held)) == (990, 10)
+    assert not {p.id for p in rest} & {p.id for p in held}
+    shuffled = random.Random(1).sample(base, len(base))
+    assert {p.id for p in hold_out(shuffled, 0.01)[1]} == {p.id for p in held}
+    assert hold_out(base, 0.0) == (base, [])
+    with pytest.raises(ValueError, match="hold out"):
+        hold_out(base, 1.0)

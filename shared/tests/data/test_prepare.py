@@ -72,6 +72,15 @@ def test_the_files_say_what_the_card_says(tmp_path: Path, cards: Path) -> None:
     assert (manifest["hub_id"], manifest["rows"], manifest["verified"]) == ("o/toy", 4, True)
 
 
+def test_held_out_problems_keep_their_labels(tmp_path: Path, cards: Path) -> None:
+    hidden = Labels(hidden=True)
+    made = prepare("toy", tmp_path, card_folder=cards, fetcher=Hub(RAW), labels=hidden, held_out=0.25)
+    rest, held = load_problems(made.parquet), load_problems(tmp_path / "toy.held-out.parquet")
+    assert (len(rest), len(held)) == (3, 1)
+    assert held[0].answer == held[0].meta[HIDDEN]
+    assert {p.answer for p in rest} == {None}
+
+
 def test_a_wrong_row_count_stops_and_writes_nothing(tmp_path: Path, cards: Path) -> None:
     with pytest.raises(ValueError, match=r"gives 3 rows.*4 rows"):
         prepare("toy", tmp_path / "out", card_folder=cards, fetcher=Hub(RAW[:3]))

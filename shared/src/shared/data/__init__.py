@@ -6,7 +6,7 @@
 from shared.data.canonical import load_problems
 from shared.data.cards import Card, card_names, load_card
 from shared.data.deduplicate import deduplicate
-from shared.data.labels import unlabelled, with_label_noise
+from shared.data.labels import hold_out, unlabelled, with_label_noise
 from shared.data.verl_rows import (
     HIDDEN,
     SUFFIX,
@@ -23,6 +23,7 @@ __all__ = [
     "Card",
     "card_names",
     "deduplicate",
+    "hold_out",
     "load_card",
     "load_problems",
     "parquet_bytes",

@@ -50,6 +50,22 @@ def with_label_noise(
     ]
 
 
+def hold_out(problems: Sequence[Problem], share: float) -> tuple[list[Problem], list[Problem]]:
+    """Split off ``round(share * n)`` problems by the hash of their ids: (the rest, the held-out ones).
+
+    The same problems for everyone: there is no seed. SRT stops early on 1 % of DAPO (paper v1); which
+    1 % is not said.
+
+    Raises:
+        ValueError: ``share`` outside [0, 1).
+    """
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f"the share to hold out is {share}: give a number in [0, 1)")
+    ranked = sorted(problems, key=lambda problem: _draw(0, problem.id, "hold out"))
+    held = {problem.id for problem in ranked[: round(share * len(problems))]}
+    return [p for p in problems if p.id not in held], [p for p in problems if p.id in held]
+
+
 def _relabel(problem: Problem, answer: str | None) -> Problem:
     truth = problem.meta.get(HIDDEN, problem.answer)
     meta = {**problem.meta} if truth is None else {**problem.meta, HIDDEN: truth}

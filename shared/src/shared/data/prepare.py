@@ -5,6 +5,7 @@ Writes into a data folder (``data/`` by default), each file whole or not at all:
 - ``<name>.jsonl``         canonical rows, always with the true answers;
 - ``<name>.parquet``       verl's schema, labelled; ``<name>.unlabelled.parquet`` and
   ``<name>.noise-<share>-<kind>-seed<k>.parquet`` hide or spoil labels (the truth stays in its field);
+- ``<name>.held-out.parquet`` with ``--hold-out``: labelled problems that the other parquet then lacks;
 - ``<name>.source.json``   manifest: origin, revision, rows, hashes, written last.
 
 Row count and hash are held to the card, or to what the first fetch recorded in ``data/cards/pins.json``.
@@ -27,7 +28,7 @@ from shared.data.convert import convert
 from shared.data.deduplicate import deduplicate
 from shared.data.fetch import Fetched, fetch, read_folder
 from shared.data.gym import generate
-from shared.data.labels import Noise, unlabelled, with_label_noise
+from shared.data.labels import Noise, hold_out, unlabelled, with_label_noise
 from shared.data.verl_rows import SUFFIX, parquet_bytes
 from shared.problems import Problem
 
@@ -86,6 +87,7 @@ def prepare(
     from_folder: Path | None = None,
     labels: Labels | None = None,
     suffix: str = SUFFIX,
+    held_out: float = 0.0,
     accept: bool = False,
     card_folder: Path = cards.CARDS,
     fetcher: Fetcher = fetch,
@@ -96,6 +98,7 @@ def prepare(
         from_folder: read ``<name>.jsonl`` (canonical) or ``<name>/`` (files of the source) from here.
         labels: what the parquet file shows; the canonical file always has the truth.
         suffix: put after every question in the parquet file.
+        held_out: share of the problems that go to a validation file instead.
         accept: take a copy whose rows or hash are not the expected ones; the manifest says so.
         card_folder: where the cards and ``pins.json`` are.
         fetcher: how rows are downloaded.
@@ -111,8 +114,8 @@ def prepare(
     else:
         rows, info = _join(card, from_folder, accept, card_folder, fetcher)
     data = dump_rows(rows)
-    problems = labels.apply([row_problem(row) for row in rows])
-    table = parquet_bytes(problems, "train" if card.train else "test", suffix)
+    problems, held = hold_out([row_problem(row) for row in rows], held_out)
+    table = parquet_bytes(labels.apply(problems), "train" if card.train else "test", suffix)
     made = Prepared(
         rows=len(rows),
         canonical=out / card.file,
@@ -121,11 +124,14 @@ def prepare(
     )
     write_file(made.canonical, data)
     write_file(made.parquet, table)
+    if held:
+        write_file(out / f"{name}.held-out.parquet", parquet_bytes(held, "validation", suffix))
     manifest = {
         "name": name,
         "hub_id": card.origin,
         **info,
         "suffix": suffix,
+        "held_out": len(held),
         "licence": card.licence,
     }
     write_file(made.manifest, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
@@ -239,6 +245,9 @@ def main(argv: list[str] | None = None) -> int:
     chosen.add_argument("--label-noise", type=float, metavar="SHARE", help="spoil this share of the labels")
     parser.add_argument("--noise-kind", choices=("wrong", "unlabelled"), default="wrong")
     parser.add_argument("--seed", type=int, default=0, help="seed of the label noise")
+    parser.add_argument(
+        "--hold-out", type=float, default=0.0, metavar="SHARE", help="keep this for validation"
+    )
     given = parser.parse_args(argv)
     if given.name is None:
         for card in map(load_card, card_names()):
@@ -252,6 +261,7 @@ def main(argv: list[str] | None = None) -> int:
             from_folder=given.from_folder,
             labels=labels,
             suffix=given.suffix,
+            held_out=given.hold_out,
             accept=given.accept,
         )
     except (ValueError, FileNotFoundError) as error:
