@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from shared.data.verl_rows import HIDDEN
 from shared.sampling import Sampler, TorchSampler
 from shared.training.config import TrainConfig
 from shared.training.evaluation import Evaluator
@@ -211,7 +212,7 @@ def rollout_rows(batch: Batch) -> list[dict[str, Any]]:
             {
                 "problem": group.problem.id,
                 "prompt": group.problem.prompt,
-                "answer": group.problem.answer,
+                "answer": group.problem.meta.get(HIDDEN, group.problem.answer),  # the truth, for people
                 "label": reward.label,
                 "vote_share": None if reward.vote is None else reward.vote.share,
                 "kept": kept,
