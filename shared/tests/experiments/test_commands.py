@@ -86,6 +86,11 @@ def test_other_starts_get_their_own_row(summary: Summary, claims: ClaimsFile) ->
     ]
 
 
+def test_a_dirty_checkout_stays_visible(summary: Summary, claims: ClaimsFile) -> None:
+    dirty = replace(summary, git_sha="0123456789abcdef-dirty")
+    assert "code 0123456789-dirty;" in readme_table(dirty, claims)
+
+
 def test_cost_adds_up(summary: Summary, claims: ClaimsFile) -> None:
     assert cost_table(summary, claims).rows[-1][-1] == f"{sum(r.cpu_seconds for r in summary.runs):,.0f}"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from shared.experiments import ClaimsFile, SampledGroup, Summary, judge, write_report
+from shared.experiments import ClaimsFile, Panel, SampledGroup, Summary, judge, write_report
 
 from .webdriver import CHROMIUM, DRIVER, Browser
 
@@ -124,3 +126,21 @@ def test_an_empty_report_says_so(tmp_path: Path, browser: Browser, claims: Claim
     browser.open(tmp_path / "report.html")
     assert browser.run("return document.querySelectorAll('.empty').length") == 3
     assert browser.console() == []
+
+
+def test_labels_of_many_arms_neither_overlap_nor_leave_the_chart(
+    tmp_path: Path, browser: Browser, claims: ClaimsFile, summary: Summary
+) -> None:
+    """Eight arms that all end at the bottom of the chart, with long names."""
+    collapsed = [r for r in summary.runs if r.arm == "collapse"]
+    runs = [replace(r, arm=f"a rather long name of an arm {i}") for i in range(8) for r in collapsed]
+    many = replace(summary, runs=tuple(runs))
+    write_report(tmp_path, many, claims, [Panel("eval/pass@1", "t")], [], title="t", intro="")
+    browser.open(tmp_path / "report.html")
+    place = "n => n.getBoundingClientRect().toJSON()"
+    boxes = browser.run(f"return [...document.querySelectorAll('.chart text.label')].map({place})")
+    chart = browser.run(f"return ({place})(document.querySelector('.chart'))")
+    assert len(boxes) == 8
+    tops = sorted(b["top"] for b in boxes)
+    assert min(b - a for a, b in pairwise(tops)) >= 14
+    assert all(b["bottom"] <= chart["bottom"] and b["right"] <= chart["right"] + 1 for b in boxes)

@@ -71,7 +71,7 @@ def test_seeds_are_paired() -> None:
         (arms([0.7, 0.71, 0.72], [0.4] * 3), {"min_problems": 500}, "400 held-out problems"),
         (arms([0.7, 0.71, 0.72], []), {}, "no runs of b"),
         (arms([0.7] * 3, [0.4] * 3), {}, "not independent repeats"),
-        (arms([0.7], [0.4]), {"min_seeds": 2}, "1 paired seeds"),
+        (arms([0.7], [0.4]), {"min_seeds": 2}, "1 paired seed, "),
     ],
 )
 def test_too_little_evidence_gets_no_verdict(results: Summary, settings: Any, reason: str) -> None:

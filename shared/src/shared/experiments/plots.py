@@ -46,14 +46,16 @@ def _labels(axes: Axes, series: Sequence[Series]) -> None:
     """Names beside the line ends, pushed apart where they would overlap."""
     low, high = axes.get_ylim()
     gap = (high - low) * 0.065
-    floor = float("-inf")
-    for one in sorted(series, key=lambda s: s.mean[-1] if s.mean else 0.0):
-        if not one.mean:
-            continue
-        floor = max(one.mean[-1], floor + gap)
+    ends = sorted((s for s in series if s.mean), key=lambda s: s.mean[-1])
+    places = [s.mean[-1] for s in ends]
+    for i in range(1, len(places)):  # upwards where they crowd, then down again from the top
+        places[i] = max(places[i], places[i - 1] + gap)
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], high if i == len(places) - 1 else places[i + 1] - gap)
+    for one, place in zip(ends, places, strict=True):
         axes.annotate(
             one.label,
-            xy=(1.015, floor),
+            xy=(1.015, place),
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=8,

@@ -125,7 +125,7 @@
 
     function draw(width) {
       const height = 290;
-      const labels = width > 380 ? Math.min(190, 16 + 7 * Math.max(...spec.series.map((s) => s.label.length))) : 12;
+      const labels = width > 380 ? Math.min(width / 2, 16 + 7.6 * Math.max(...spec.series.map((s) => s.label.length))) : 12;
       const shown = spec.series.filter((s) => !hidden.has(s.arm));
       const all = (shown.length ? shown : spec.series).flatMap((s) => [...s.low, ...s.high]);
       const pad = 0.04 * (Math.max(...all) - Math.min(...all) || 1);
@@ -149,7 +149,7 @@
           svg("polygon", { class: "band", points: [...up, ...down].join(" ") }),
           svg("polyline", { class: "mean", points: line.join(" ") })));
       }
-      if (labels > 12) items.push(...endLabels(shown, y, width - labels + 8));
+      if (labels > 12) items.push(...endLabels(shown, y, width - labels + 8, height - 40));
       const cursor = svg("g");
       picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
       picture.setAttribute("height", height);
@@ -158,10 +158,12 @@
       point();
     }
 
-    function endLabels(shown, y, left) {
+    function endLabels(shown, y, left, bottom) {
       let last = -Infinity;
       const placed = shown.map((s) => ({ s, at: y(s.mean.at(-1)) })).sort((a, b) => a.at - b.at);
       for (const one of placed) last = one.at = Math.max(one.at, last + 15);
+      last = bottom + 15;
+      for (const one of placed.toReversed()) last = one.at = Math.min(one.at, last - 15);
       return placed.map(({ s, at }) => svg("text", { class: `label ${classOf(s)}`, x: left, y: at + 4 }, s.label));
     }
 
@@ -185,7 +187,8 @@
       tip.replaceChildren(el("small", {}, `step ${tickText(step)}`), ...rows.map((row) => row[1]));
       const left = px > view.width / 2 ? px - tip.offsetWidth - 12 : px + 12;
       tip.style.left = `${Math.max(0, Math.min(left, view.width - tip.offsetWidth))}px`;
-      tip.style.top = `${picture.getBoundingClientRect().top - picture.parentNode.getBoundingClientRect().top + 10}px`;
+      // below the curves, over the legend, so that it covers no data
+      tip.style.top = `${picture.getBoundingClientRect().bottom - picture.parentNode.getBoundingClientRect().top + 4}px`;
     }
 
     picture.addEventListener("pointermove", (event) => {

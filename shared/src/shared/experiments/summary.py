@@ -154,6 +154,12 @@ class Summary:
         """Arms in order of first appearance."""
         return tuple(dict.fromkeys(r.arm for r in self.runs))
 
+    @property
+    def short_sha(self) -> str:
+        """The commit in ten characters, still saying when there were changes."""
+        sha, dash, dirty = self.git_sha.partition("-")
+        return f"{sha[:10]}{dash}{dirty}"
+
     def of_arm(self, arm: str) -> dict[int, Run]:
         """Seed -> run, in order of seed."""
         return {r.seed: r for r in sorted(self.runs, key=lambda r: r.seed) if r.arm == arm}

@@ -88,7 +88,7 @@ def claims_table(claims: ClaimsFile, results: Sequence[ClaimResult]) -> Table:
 def readme_table(summary: Summary, claims: ClaimsFile) -> str:
     """Arms and claims as Markdown: the block that a paper's README shows between its markers."""
     note = (
-        f"Scale {summary.scale}, code {summary.git_sha[:12]}; "
+        f"Scale {summary.scale}, code {summary.short_sha}; "
         "mean \u00b1 standard deviation over runs with different seeds, on held-out problems."
     )
     parts = [arms_table(summary, claims).markdown(), note + "\n"]

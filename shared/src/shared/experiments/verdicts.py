@@ -4,6 +4,8 @@ The effect of a condition is measured in every seed that has all its arms, and t
 which side of the margin its interval lies: clear of it in the claimed direction is *supported*,
 clear of it on the other side *not supported*, across it *inconclusive*. Joined conditions need no
 correction for multiplicity: all must hold (an intersection-union test, Berger 1982).
+An interval over seeds speaks of new seeds on these held-out problems; how far other problems could
+move the effect is the standard error over problems, shown beside it.
 No verdict is given on too few seeds or problems, nor on seeds that are copies of one another.
 """
 
@@ -71,7 +73,7 @@ def _judge_condition(condition: Condition, claim: Claim, summary: Summary) -> Pa
     if missing:
         refusal = f"no runs of {', '.join(missing)}"
     elif len(seeds) < claim.min_seeds:
-        refusal = f"{len(seeds)} paired seeds, the claim asks for {claim.min_seeds}"
+        refusal = f"{len(seeds)} paired seed{'s' * (len(seeds) != 1)}, the claim asks for {claim.min_seeds}"
     elif n_problems < claim.min_problems:
         refusal = f"{n_problems} held-out problems, the claim asks for {claim.min_problems}"
 

@@ -65,7 +65,7 @@ def print_verdicts(
     console = console or Console()
     if not console.is_terminal:
         console.width = 150
-    table = Table(title=f"{summary.paper}, {summary.scale}, {summary.git_sha[:12]}", title_justify="left")
+    table = Table(title=f"{summary.paper}, {summary.scale}, {summary.short_sha}", title_justify="left")
     for name in ("claim", "verdict", "condition"):
         table.add_column(name)
     for name in ("effect", "interval", "seeds", "problems", "se over problems"):
