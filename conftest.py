@@ -4,4 +4,5 @@ With ``--import-mode=importlib`` pytest would otherwise register the folder itse
 ``shared`` and hide the installed one.
 """
 
+import eval_suite  # noqa: F401
 import shared  # noqa: F401

@@ -45,7 +45,7 @@ def prepare(options: argparse.Namespace) -> None:
         if not ok:
             failed.append(task.id)
     if failed:
-        raise ValueError(f"{len(failed)} tasks are not ready: {', '.join(failed)}")
+        raise ValueError(f"{len(failed)} tasks are not ready: {', '.join(failed)}; the others can be run")
 
 
 def generate(options: argparse.Namespace) -> None:

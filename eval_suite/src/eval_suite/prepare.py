@@ -1,6 +1,6 @@
 """Getting data ready: from a folder of canonical files, or from where the data card says.
 
-Fetching, converting and pinning are the business of ``shared.data``; here a task's file is put in
+Fetching, converting and pinning are the business of ``shared.data``; here a task's files are put in
 place and checked against the registry.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.data.prepare import prepare as prepare_card
 from shared.generation import publish
 
 from eval_suite.data import load
@@ -18,24 +19,33 @@ def prepare(task: Task, data_dir: Path, source: Path | None, *, accept: bool = F
     """Make one task's data ready; returns a line for people and whether it is ready.
 
     Args:
-        source: take the file from this folder; ``None`` fetches it when ``data_dir`` lacks it.
+        source: a folder with canonical files or with files as their source has them; ``None``
+            fetches what ``data_dir`` lacks.
 
     Raises:
         ValueError: a file is there but is not what the registry expects.
     """
     names = [task.data.file, *([task.data.few_shot_file] if task.data.few_shot_file else [])]
     for name in names:
-        if not (data_dir / name).is_file() and source is not None and (source / name).is_file():
-            _copy(source / name, data_dir / name)
-    if not (data_dir / task.data.file).is_file():
-        return f"not in {source or data_dir}", False
+        try:
+            _put(name, data_dir, source, accept)
+        except (FileNotFoundError, ValueError) as error:
+            if name == task.data.file:
+                return f"NOT READY: {error}", False
     loaded = load(task, data_dir, accept=accept)
     state = "complete" if loaded.complete else "PARTIAL"
     return f"{len(loaded.problems)} problems, {state}, sha256 {loaded.sha256[:12]} ({loaded.note})", True
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_bytes(source.read_bytes())
-    publish(temporary, target)
+def _put(name: str, data_dir: Path, source: Path | None, accept: bool) -> None:
+    """Put one canonical file into the data folder, unless it is there."""
+    target = data_dir / name
+    if target.is_file():
+        return
+    if source is not None and (source / name).is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(".tmp")
+        temporary.write_bytes((source / name).read_bytes())
+        publish(temporary, target)
+        return
+    prepare_card(target.stem, data_dir, from_folder=source, accept=accept)

@@ -12,8 +12,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from shared.sampling import seed_key
-
 OVERLONG = "overlong"
 """Finish reason of a prompt that did not fit and was therefore never sent to the model."""
 
@@ -129,7 +127,9 @@ class Draw:
 
 def sample_seed(run_seed: int, task: str, problem_id: str, sample: int) -> int:
     """Seed of one sample, in [0, 2**63): a hash, so order, batch and shard cannot change it."""
-    return seed_key(run_seed, task, problem_id, sample) >> 1  # engines want a signed 64-bit number
+    text = json.dumps([run_seed, task, problem_id, sample])
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1  # engines want a signed 64-bit number
 
 
 def fingerprint(parts: Any) -> str:

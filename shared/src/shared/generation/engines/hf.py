@@ -7,12 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-import torch
-import transformers
-
 from shared.generation.engines.interface import make_draw, model_identity, room
 from shared.generation.requests import Draw, SamplingSettings, Unit, sample_seed
-from shared.sampling import SamplingParams, TorchSampler
 
 _UNITS_AHEAD = 4096  # units looked at together, to batch prompts of similar length
 
@@ -38,6 +34,11 @@ class HFEngine:
         rows: int = 64,
         revision: str | None = None,
     ) -> None:
+        import torch  # these take seconds to import, and only this engine needs them
+        import transformers
+
+        from shared.sampling import SamplingParams, TorchSampler
+
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
         loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
             model, dtype=getattr(torch, dtype), revision=revision
@@ -46,6 +47,7 @@ class HFEngine:
         self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         self._identity = {**model_identity(model, revision), "dtype": dtype}
         self._rows = rows
+        self._params = SamplingParams
         self._sampler = TorchSampler(self.model, _Rendered(self.tokenizer), max_rows=rows, progress=False)
         self._version = f"hf transformers-{transformers.__version__} torch-{torch.__version__}"
 
@@ -77,7 +79,7 @@ class HFEngine:
         self, units: list[Unit], settings: SamplingSettings, new_tokens: int, n: int
     ) -> list[list[Draw]]:
         begin = time.perf_counter()
-        params = SamplingParams(
+        params = self._params(
             n=n,
             temperature=settings.temperature,
             top_p=settings.top_p,
