@@ -120,7 +120,7 @@ def _recipe_loss(
         outputs = [_token_logprobs(rollouts.model, rollouts.prompts[i], rollouts.responses[i]) for i in rows]
         output = {"log_probs": torch.nested.as_nested_tensor(outputs, layout=torch.jagged)}
         loss, metrics = loss_fn(output, _micro_batch(rollouts, rows, old, advantages))
-        assert metrics["loss"].aggregate() == pytest.approx(float(loss))
+        assert metrics["loss"].aggregate() == pytest.approx(float(loss.detach()))
         total = total + loss
     return total
 

@@ -12,11 +12,13 @@ from shared.training import OptimConfig, TrainConfig
 TRAIN = TrainConfig(
     seed=1, steps=10, prompts_per_step=16, n=32, max_new_tokens=3072, optim=OptimConfig(lr=1e-6)
 )
-ENGINE = VerlEngine(model="Qwen/Qwen2.5-Math-7B", train_files=("t.parquet",), val_files=("v.parquet",))
+ENGINE = VerlEngine(model="Qwen/Qwen2.5-Math-7B")
 
 
-def _values(train: TrainConfig = TRAIN, engine: VerlEngine = ENGINE, **arm: Any) -> dict[str, Any]:
-    return verl_values(train, engine, verl_toy.build(arm), Path("/run"))
+def _values(
+    train: TrainConfig = TRAIN, engine: VerlEngine = ENGINE, validates: bool = True, **arm: Any
+) -> dict[str, Any]:
+    return verl_values(train, engine, verl_toy.build(arm), Path("/run"), validates=validates)
 
 
 def test_shared_settings_reach_verl() -> None:
@@ -35,8 +37,8 @@ def test_a_filter_switches_verls_refill_on() -> None:
     assert _values(keep=True)["algorithm.filter_groups.enable"] is True
 
 
-def test_without_validation_files_nothing_is_validated() -> None:
-    values = _values(engine=dataclasses.replace(ENGINE, val_files=()))
+def test_without_validation_problems_nothing_is_validated() -> None:
+    values = _values(validates=False)
     assert values["trainer.test_freq"] == -1 and values["trainer.val_before_train"] is False
 
 
@@ -61,5 +63,3 @@ def test_engine_settings_are_checked() -> None:
         dataclasses.replace(ENGINE, platform="tpu")
     with pytest.raises(ValueError, match="tensor_parallel = 3 does not divide the 8 GPUs"):
         dataclasses.replace(ENGINE, tensor_parallel=3)
-    with pytest.raises(ValueError, match="train_files is empty"):
-        dataclasses.replace(ENGINE, train_files=())

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
-import verl_toy
+from shared.data import UNLABELLED
 from shared.metrics import pass_at_k
-from shared.on_verl import UNLABELLED, Reference
+from shared.on_verl import Reference
 from shared.on_verl.export import export, latest_checkpoint
 from shared.on_verl.grading import compute_score, failures
-from shared.on_verl.tokenizers import separate_tokenizer
+from shared.on_verl.judges import response_of
 from shared.on_verl.validation import validation_metrics
+from shared.problems import FinishReason
 from shared.training import StepContext
 
 
@@ -36,16 +37,18 @@ def test_validation_metrics_are_the_exact_estimators_per_source() -> None:
         sources, uids, {"acc": acc, "pred": pred, "outcome": ["equal"] * 11 + ["timeout"]}
     )
     expected = pass_at_k([[1, 0, 0, 0], [1, 1, 0, 0]], (2,)).mean()
-    assert out["eval/s/pass@2"] == pytest.approx(float(expected)) == pytest.approx((1 / 2 + 5 / 6) / 2)
-    assert out["eval/s/maj@4"] == pytest.approx(0.5)  # p elects 8 (wrong), q elects 1 (right)
-    assert out["eval/t/pass@1"] == 0.0 and out["eval/t/no_answer"] == 1.0
-    assert out["eval/t/verifier_failures"] == 0.25 and out["eval/s/verifier_failures"] == 0.0
+    assert out["val/s/pass@2"] == pytest.approx(float(expected)) == pytest.approx((1 / 2 + 5 / 6) / 2)
+    assert out["val/s/maj@4"] == pytest.approx(0.5)  # p elects 8 (wrong), q elects 1 (right)
+    assert out["val/pass@1"] == pytest.approx((1 / 4 + 2 / 4 + 0) / 3)
+    assert out["val/t/pass@1"] == 0.0 and out["val/t/no_answer"] == 1.0
+    assert out["val/t/verifier_failures"] == 0.25 and out["val/s/verifier_failures"] == 0.0
 
 
 def test_a_group_shortened_by_a_failed_rollout_does_not_stop_validation() -> None:
     infos = {"acc": [1, 0, 1], "pred": ["1", "2", "1"], "outcome": ["equal"] * 3}
     out = validation_metrics(["s"] * 3, ["p", "p", "q"], infos)
-    assert out["eval/s/n_samples"] == 1.0 and out["eval/s/pass@1"] == 1.0
+    assert out["val/n_samples"] == 1.0 and out["val/pass@1"] == 1.0
+    assert not any(name.startswith("val/s/") for name in out)  # one source needs no name
 
 
 def test_failures_counts_only_what_broke() -> None:
@@ -73,12 +76,9 @@ def test_latest_checkpoint_follows_the_pointer(tmp_path: Path) -> None:
         export(tmp_path, tmp_path / "checkpoints")
 
 
-def test_a_generic_tokenizer_is_set_apart_from_its_model_config(tmp_path: Path) -> None:
-    from transformers import AutoTokenizer
-
-    verl_toy.write_model(tmp_path / "model")
-    folder = separate_tokenizer(str(tmp_path / "model"), tmp_path / "run" / "tokenizer")
-    assert folder is not None and not (folder / "config.json").exists()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    assert tokenizer("Say 3 4")["input_ids"] == [verl_toy.WORDS.index(w) for w in ("Say", "3", "4")]
-    assert separate_tokenizer("Qwen/Qwen2.5-Math-7B", tmp_path / "other") is None
+@pytest.mark.parametrize(
+    ("tokens", "reason"),
+    [((5, 6, 2), FinishReason.STOP), ((5, 6), FinishReason.LENGTH), ((), FinishReason.LENGTH)],
+)
+def test_finish_reason_is_read_from_the_last_token(tokens: tuple[int, ...], reason: FinishReason) -> None:
+    assert response_of(tokens, "5 6", {2, 9}, (0.0,) * len(tokens)).finish_reason is reason

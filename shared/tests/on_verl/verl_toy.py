@@ -67,10 +67,11 @@ def build(arm: Mapping[str, Any]) -> Recipe:
 
 
 class Growing:
-    """Starts with the given problems and adds one a step; the newest is always next."""
+    """Starts with 40 problems and adds one for every step seen."""
 
-    def __init__(self, problems: Sequence[Problem], seed: int) -> None:
-        self.problems, self.added = list(problems), []  # type: ignore[var-annotated]
+    def __init__(self) -> None:
+        self.problems = problems(40)
+        self.added: list[int] = []
 
     def take(self, start: int, count: int) -> list[Problem]:
         """Added problems take every second place, once there are any."""
@@ -98,8 +99,13 @@ def _added(step: int) -> Problem:
     return Problem(id=f"added-{step}", prompt=f"Say {step % 10} {step % 10}", answer=None, source="toy")
 
 
+def validation() -> list[Problem]:
+    """Six labelled problems."""
+    return problems(6)
+
+
 def problems(count: int) -> list[Problem]:
-    """Labelled toy problems."""
+    """Labelled problems."""
     return [
         Problem(id=f"toy-{i}", prompt=f"Say {i % 10} {i // 10 % 10}", answer=str(i % 10), source="toy")
         for i in range(count)
@@ -107,17 +113,18 @@ def problems(count: int) -> list[Problem]:
 
 
 def write_model(folder: Path) -> None:
-    """A random two-layer Qwen2 with a word-level tokenizer and no chat template, as a world's base."""
+    """A random two-layer Llama with a word-level tokenizer and no chat template, as a world's base."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import WhitespaceSplit
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     raw = Tokenizer(WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<pad>"))
     raw.pre_tokenizer = WhitespaceSplit()  # type: ignore[assignment]
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>", pad_token="<pad>")
-    config = Qwen2Config(
+    config = LlamaConfig(
         vocab_size=len(WORDS),
+        tie_word_embeddings=False,
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
@@ -129,5 +136,5 @@ def write_model(folder: Path) -> None:
         bos_token_id=None,
     )
     torch.manual_seed(0)
-    Qwen2ForCausalLM(config).save_pretrained(folder)
+    LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

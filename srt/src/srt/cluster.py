@@ -7,18 +7,20 @@ the run folder; they are not sampled here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import OmegaConf
-
+from shared.data import parquet_bytes
 from shared.experiments import write_manifest
 from shared.on_verl import Reference, VerlEngine, VerlRun, train_on_verl
 from shared.problems import Problem, Response
 from shared.sampling import SamplingParams
 from shared.training import Batch, GradeFn, MonitorFn, PromptSource, StepContext, StopFn
+
 from srt import run as local
 from srt.config import SrtConfig
 from srt.guard import guard_of
@@ -35,7 +37,10 @@ def run_on_verl(config: SrtConfig) -> None:
         shared.training.Interrupted: a stop signal came; the checkpoint is written.
     """
     run = verl_run(config)
-    write_manifest(run.folder, config=config.to_dict(), seeds=[config.seed])
+    data_hash = None
+    if run.validation is not None:
+        data_hash = hashlib.sha256(parquet_bytes(run.validation.call(), "test")).hexdigest()[:16]
+    write_manifest(run.folder, config=config.to_dict(), seeds=[config.seed], data_hash=data_hash)
     train_on_verl(run)
 
 

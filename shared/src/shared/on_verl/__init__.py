@@ -7,21 +7,15 @@ asynchronous training are not covered.
 
 from shared.on_verl.config import VerlEngine, compose, validate, verl_values
 from shared.on_verl.references import Reference
-from shared.on_verl.rows import HIDDEN, UNLABELLED, problem_to_row, row_to_problem, write_parquet
 from shared.on_verl.run import VerlRun, compose_run, train_on_verl
 
 __all__ = [
-    "HIDDEN",
-    "UNLABELLED",
     "Reference",
     "VerlEngine",
     "VerlRun",
     "compose",
     "compose_run",
-    "problem_to_row",
-    "row_to_problem",
     "train_on_verl",
     "validate",
     "verl_values",
-    "write_parquet",
 ]

@@ -69,9 +69,10 @@ class JudgingBuffer(ReplayBuffer):
         rollouts = []
         for uid in sorted(waiting):
             keys = sorted(waiting[uid], key=lambda k: int(k.split("_")[1]))
-            data = tq.kv_batch_get(keys=keys, partition_id="train", select_fields=["responses"])
-            tokens = tuple(tuple(r.tolist()) for r in data["responses"])
-            rollouts.append(Rollouts(self._problem_of(uid), tuple(keys), tokens))
+            names = ["responses", "rollout_log_probs"]
+            data = tq.kv_batch_get(keys=keys, partition_id="train", select_fields=names)
+            tokens, logprobs = (tuple(tuple(row.tolist()) for row in data[name]) for name in names)
+            rollouts.append(Rollouts(self._problem_of(uid), tuple(keys), tokens, logprobs))
         judged = self._pool.judge(rollouts, self._context)
         self.judged |= {j.keys[0].split("_")[0]: j for j in judged}
 

@@ -26,7 +26,6 @@ class VerlEngine:
 
     Attributes:
         model: Hugging Face id or folder of the initial policy.
-        train_files, val_files: parquet files in verl's schema (:mod:`shared.on_verl.rows`).
         max_prompt_tokens: longer prompts (chat template included) are left out.
         nodes, gpus_per_node: the cluster; on CPU the "GPUs" are worker processes.
         tensor_parallel: GPUs of one vLLM replica.
@@ -41,8 +40,6 @@ class VerlEngine:
     """
 
     model: str
-    train_files: tuple[str, ...]
-    val_files: tuple[str, ...] = ()
     max_prompt_tokens: int = 1024
     nodes: int = 1
     gpus_per_node: int = 8
@@ -61,21 +58,21 @@ class VerlEngine:
     def __post_init__(self) -> None:
         if self.platform not in ("gpu", "cpu"):
             raise ValueError(f"platform is {self.platform!r}: choose gpu or cpu")
-        if not self.train_files:
-            raise ValueError("train_files is empty: name at least one parquet file")
         gpus = self.nodes * self.gpus_per_node
         if gpus % self.tensor_parallel:
             raise ValueError(f"tensor_parallel = {self.tensor_parallel} does not divide the {gpus} GPUs")
 
 
-def compose(train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path) -> DictConfig:
-    """verl's complete configuration of a run.
+def compose(
+    train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path, *, validates: bool
+) -> DictConfig:
+    """verl's complete configuration of a run; ``validates`` says whether it has validation problems.
 
     Raises:
         ValueError: verl is not installed, does not know a key, or the settings do not fit it.
     """
     config = _verl_defaults()
-    values = verl_values(train, engine, recipe, folder)
+    values = verl_values(train, engine, recipe, folder, validates=validates)
     if engine.platform == "cpu":
         values |= CPU_VALUES | {"+ray_kwargs.ray_init.num_gpus": engine.nodes * engine.gpus_per_node}
     for key, value in (values | dict(engine.overrides)).items():
@@ -106,14 +103,16 @@ def validate(config: DictConfig) -> None:
         raise ValueError(f"verl refuses this configuration: {error}") from error
 
 
-def verl_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def verl_values(
+    train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path, *, validates: bool
+) -> dict[str, Any]:
     """verl keys and values for a run, all sections together; pure."""
     _check_supported(train, engine)
     return {
-        **_data_values(train, engine),
+        **_data_values(train, engine, folder),
         **_actor_values(train, engine, recipe),
         **_rollout_values(train, engine, recipe),
-        **_trainer_values(train, engine, recipe, folder),
+        **_trainer_values(train, engine, recipe, folder, validates),
     }
 
 
@@ -139,15 +138,24 @@ def _check_supported(train: TrainConfig, engine: VerlEngine) -> None:
         )
 
 
-def _data_values(train: TrainConfig, engine: VerlEngine) -> dict[str, Any]:
+def problems_file(folder: Path) -> Path:
+    """The parquet file that a run writes for verl: its validation problems.
+
+    verl also insists on a training file. It is given the same one and never reads a prompt from it:
+    training prompts come from the project's own stream.
+    """
+    return folder / "verl" / "validation.parquet"
+
+
+def _data_values(train: TrainConfig, engine: VerlEngine, folder: Path) -> dict[str, Any]:
     return {
-        "data.train_files": list(engine.train_files),
-        "data.val_files": list(engine.val_files or engine.train_files[:1]),
+        "data.train_files": [str(problems_file(folder))],
+        "data.val_files": [str(problems_file(folder))],
         "data.train_batch_size": train.prompts_per_step,
         "data.max_prompt_length": engine.max_prompt_tokens,
         "data.max_response_length": train.max_new_tokens,
         "data.filter_overlong_prompts": False,  # the trainer does, with the prompt tokens it will use
-        "data.shuffle": False,  # the order is the prompt source's business, the same in all engines
+        "data.shuffle": False,
         "data.seed": train.seed,
         "data.dataloader_num_workers": 0,
     }
@@ -201,16 +209,17 @@ def _rollout_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> d
     return {f"actor_rollout_ref.rollout.{key}": value for key, value in rollout.items()}
 
 
-def _trainer_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path) -> dict[str, Any]:
-    evaluates = bool(engine.val_files)
+def _trainer_values(
+    train: TrainConfig, engine: VerlEngine, recipe: Recipe, folder: Path, validates: bool
+) -> dict[str, Any]:
     trainer = {
         "total_training_steps": train.steps,
         "total_epochs": 10**9,  # steps decide
         "nnodes": engine.nodes,
         "n_gpus_per_node": engine.gpus_per_node,
         "save_freq": train.save_every or train.steps,  # the last step is always saved
-        "test_freq": (train.eval_every or train.steps) if evaluates else -1,
-        "val_before_train": train.eval_first and evaluates,
+        "test_freq": (train.eval_every or train.steps) if validates else -1,
+        "val_before_train": train.eval_first and validates,
         "max_actor_ckpt_to_keep": train.keep_last,
         "default_local_dir": str(folder / "checkpoints"),
         "project_name": engine.project,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.data import UNLABELLED
 from shared.on_verl.references import Reference
-from shared.on_verl.rows import UNLABELLED
 from shared.problems import Group, Outcome, Problem, Response, Verdict
 from shared.training import GradeFn
 from shared.verifiers import verify_batch

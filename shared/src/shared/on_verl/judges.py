@@ -6,13 +6,12 @@ Groups are split over the judges, so a recipe must reward a group by itself (all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.on_verl.references import Reference
-from shared.on_verl.rows import response_of
-from shared.problems import Group, Problem
+from shared.problems import FinishReason, Group, Problem, Response
 from shared.training import GroupReward, StepContext
 
 
@@ -24,11 +23,13 @@ class Rollouts:
         problem: what was asked.
         keys: transfer-queue key of each response.
         token_ids: response tokens of each.
+        logprobs: their log-probabilities under the sampling policy, of each response.
     """
 
     problem: Problem
     keys: tuple[str, ...]
     token_ids: tuple[tuple[int, ...], ...]
+    logprobs: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,17 @@ class Judge:
 
     def _group(self, rollouts: Rollouts) -> Group:
         texts = self._tokenizer.batch_decode([list(t) for t in rollouts.token_ids], skip_special_tokens=True)
-        pairs = zip(rollouts.token_ids, texts, strict=True)
-        return Group(rollouts.problem, tuple(response_of(ids, text, self._end_ids) for ids, text in pairs))
+        rows = zip(rollouts.token_ids, texts, rollouts.logprobs, strict=True)
+        responses = (response_of(ids, text, self._end_ids, logprobs) for ids, text, logprobs in rows)
+        return Group(rollouts.problem, tuple(responses))
+
+
+def response_of(
+    token_ids: tuple[int, ...], text: str, end_ids: Collection[int], logprobs: tuple[float, ...]
+) -> Response:
+    """A response from what verl stores of it; without a final end token it was cut off."""
+    ended = len(token_ids) > 0 and token_ids[-1] in end_ids
+    return Response(text, token_ids, logprobs, FinishReason.STOP if ended else FinishReason.LENGTH)
 
 
 class JudgePool:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.on_verl.config import VerlEngine, compose, validate
+from shared.data import parquet_bytes
+from shared.on_verl.config import VerlEngine, compose, problems_file, validate
 from shared.on_verl.cpu import CPU_ENVIRONMENT
 from shared.on_verl.references import Reference
-from shared.on_verl.tokenizers import separate_tokenizer
-from shared.training import TrainConfig
+from shared.training import Interrupted, TrainConfig
 from shared.training.run_folder import check_identity
+from shared.training.runlog import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +29,25 @@ class VerlRun:
 
     Attributes:
         recipe: builds the :class:`~shared.training.Recipe`.
+        prompts: builds the :class:`~shared.training.PromptSource`; a growing one is checkpointed.
         train: settings both engines share.
         engine: verl's own.
         folder: run folder, on a file system that all nodes see.
         grade: builds the :data:`~shared.training.GradeFn` of validation; by default answers are
             compared with the label under the default verifier policy.
-        prompts: function of (problems, seed) that makes the prompt source;
-            :class:`~shared.training.FixedPrompts` by default.
+        validation: builds the list of validation problems, with labels; none by default.
         monitor: builds a :data:`~shared.training.MonitorFn`.
         stop: builds a :data:`~shared.training.StopFn`.
         identity: what else makes this run what it is (resolved paper config, data hash).
     """
 
     recipe: Reference
+    prompts: Reference
     train: TrainConfig
     engine: VerlEngine
     folder: Path
     grade: Reference | None = None
-    prompts: Reference | None = None
+    validation: Reference | None = None
     monitor: Reference | None = None
     stop: Reference | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
@@ -58,7 +61,8 @@ def compose_run(run: VerlRun) -> Any:
     """
     if run.engine.platform == "cpu":
         os.environ.update(CPU_ENVIRONMENT)  # before verl is imported: it picks its platform then
-    config = compose(run.train, run.engine, run.recipe.call(), run.folder.absolute())
+    validates = run.validation is not None
+    config = compose(run.train, run.engine, run.recipe.call(), run.folder.absolute(), validates=validates)
     if run.grade is not None:
         config.reward.custom_reward_function.reward_kwargs = {
             "grader": {"path": run.grade.path, "args": list(run.grade.args)}
@@ -72,20 +76,42 @@ def train_on_verl(run: VerlRun) -> None:
 
     Raises:
         ValueError: bad settings, or the folder belongs to a run with other settings.
+        Interrupted: SIGTERM or SIGUSR1 came; the checkpoint is written.
     """
     config = compose_run(run)
     identity = {"train": asdict(run.train), "engine": asdict(run.engine), **run.identity}
     check_identity(run.folder, {"engine_name": "verl", **json.loads(json.dumps(identity, default=list))})
-    tokenizer = separate_tokenizer(run.engine.model, run.folder.absolute() / "tokenizer")
-    if tokenizer is not None:
-        config.actor_rollout_ref.model.tokenizer_path = str(tokenizer)
+    _write_problems(run)
     import ray
     from verl.trainer.main_ppo import run_ppo
 
+    stop_file(run.folder).unlink(missing_ok=True)
     try:
         run_ppo(config, task_runner_class=_Bound(run))
     finally:
         ray.shutdown()
+    if stop_file(run.folder).exists():
+        stop_file(run.folder).unlink()
+        pointer = run.folder / "checkpoints" / "latest_checkpointed_iteration.txt"
+        raise Interrupted(int(pointer.read_text()))
+
+
+def stop_file(folder: Path) -> Path:
+    """Its presence asks the trainer, on whatever node, to save after the step at hand and end."""
+    return folder / "verl" / "stop"
+
+
+def _write_problems(run: VerlRun) -> None:
+    if run.validation is not None:
+        problems = list(run.validation.call())
+        unlabelled = [p.id for p in problems if p.answer is None]
+        if unlabelled or not problems:
+            raise ValueError(f"validation needs labelled problems; without a label: {unlabelled[:3]}")
+    else:
+        problems = run.prompts.call().take(0, 1)
+    file = problems_file(run.folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, parquet_bytes(problems, "test"))
 
 
 class _Bound:
@@ -97,6 +123,9 @@ class _Bound:
     def remote(self) -> Any:
         import ray
 
+        # here, not earlier: ray.init, which run_ppo has just called, installs handlers of its own
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, lambda *_: stop_file(self._run.folder).touch())
         return ray.remote(num_cpus=1)(Runner).remote(self._run)
 
 

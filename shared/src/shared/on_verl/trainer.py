@@ -20,18 +20,17 @@ from verl.utils import tensordict_utils as tu
 from verl.utils.dataset.rl_dataset import collate_fn
 
 from shared.algorithms import kl_estimate
+from shared.data import problem_to_row, row_to_problem
 from shared.on_verl.advantages import group_advantages
 from shared.on_verl.buffer import JudgingBuffer
 from shared.on_verl.judges import Judged, JudgePool
 from shared.on_verl.loss import RecipeLoss
-from shared.on_verl.rows import problem_to_row, row_to_problem
-from shared.on_verl.run import VerlRun
+from shared.on_verl.run import VerlRun, stop_file
 from shared.on_verl.validation import validation_metrics
 from shared.problems import Problem
 from shared.sampling import encode_prompt
 from shared.training import (
     Batch,
-    FixedPrompts,
     GrowingPrompts,
     MetricsLog,
     PromptSource,
@@ -43,6 +42,12 @@ from shared.training import (
 from shared.training.rollout import rollout_metrics
 from shared.training.runlog import write_atomically
 
+_MOST_SKIPPED = 10_000
+_NAMES = {
+    "training/rollout_probs_diff_mean": "rollout/probs_diff_mean",
+    "training/rollout_probs_diff_max": "rollout/probs_diff_max",
+}
+"""verl's measure of how far vLLM and the trainer disagree, in our names."""
 SIDECAR = "prompts.json"
 """In every checkpoint: where the prompt stream stands, and the state of a growing source."""
 
@@ -61,6 +66,7 @@ class RecipeTrainer(PPOTrainerSync):
         self.advantages: dict[str, float] = {}
         self.last_eval: dict[str, float] = {}
         self.stopped: str | None = None
+        self.saved_step = 0
         self.log: MetricsLog | None = None
         super().__init__(config)
 
@@ -87,25 +93,16 @@ class RecipeTrainer(PPOTrainerSync):
     def _init_dataloader(self) -> None:
         super()._init_dataloader()
         self.steps_per_epoch: int = max(1, self.steps_per_epoch)  # 0 for a set smaller than a batch
-        limit = self.run_spec.engine.max_prompt_tokens
-        problems, dropped = self._fitting(self.train_dataset.dataframe, limit)
-        if not problems:
-            raise ValueError(f"no training prompt has at most {limit} tokens: raise max_prompt_tokens")
-        if dropped:
-            print(f"left out {dropped} of {dropped + len(problems)} prompts longer than {limit} tokens")
-        if self.run_spec.engine.val_files and self._fitting(self.val_dataset.dataframe, limit)[1]:
-            raise ValueError(f"validation has prompts longer than {limit} tokens: raise max_prompt_tokens")
-        seed = self.run_spec.train.seed
-        source = self.run_spec.prompts
-        self.prompts: PromptSource = (
-            FixedPrompts(problems, seed) if source is None else source.call(problems, seed)
-        )
+        self.prompts: PromptSource = self.run_spec.prompts.call()
+        if self.run_spec.validation is not None:
+            long = [p for p in map(row_to_problem, self.val_dataset.dataframe) if not self._fits(p)]
+            if long:
+                limit = self.run_spec.engine.max_prompt_tokens
+                raise ValueError(f"validation problem {long[0].id} is longer than {limit} tokens")
 
-    def _fitting(self, rows: Any, limit: int) -> tuple[list[Problem], int]:
-        """The problems of at most ``limit`` prompt tokens, and how many are longer."""
-        problems = [row_to_problem(row) for row in rows]
-        fitting = [p for p in problems if len(encode_prompt(self.tokenizer, p.prompt)) <= limit]
-        return fitting, len(problems) - len(fitting)
+    def _fits(self, problem: Problem) -> bool:
+        limit = self.run_spec.engine.max_prompt_tokens
+        return len(encode_prompt(self.tokenizer, problem.prompt)) <= limit
 
     def on_init_end(self) -> None:
         """After the checkpoint is loaded: our loss, our logs, the first weight sync."""
@@ -157,15 +154,20 @@ class RecipeTrainer(PPOTrainerSync):
     def _fetch_one_gen_batch(self) -> TensorDict:
         """The next prompts of the project's own stream, the same in every engine."""
         size = self.config.data.get("gen_batch_size", None) or self.config.data.train_batch_size
-        problems = self.prompts.take(self.cursor, size)
-        if len(problems) < size:
-            raise ValueError(f"the prompt source ran dry after {self.cursor + len(problems)} prompts")
-        rows = []
-        for offset, problem in enumerate(problems):
-            uid = f"{self.cursor + offset:012d}"  # ordered, unique in the run, without verl's "_"
-            self.problems[uid] = problem
-            rows.append({**_agent_row(problem), "uid": uid})
-        self.cursor += len(problems)
+        rows: list[dict[str, Any]] = []
+        first = self.cursor
+        while len(rows) < size:
+            taken = self.prompts.take(self.cursor, 1)
+            if not taken:
+                raise ValueError(f"the prompt source ran dry after {self.cursor} prompts")
+            uid = f"{self.cursor:012d}"  # ordered, unique in the run, without verl's "_"
+            self.cursor += 1
+            if self._fits(taken[0]):
+                self.problems[uid] = taken[0]
+                rows.append({**_agent_row(taken[0]), "uid": uid})
+            elif self.cursor - first > _MOST_SKIPPED + size:
+                limit = self.run_spec.engine.max_prompt_tokens
+                raise ValueError(f"over {_MOST_SKIPPED} prompts in a row are longer than {limit} tokens")
         return tu.get_tensordict(collate_fn(rows))
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
@@ -190,9 +192,18 @@ class RecipeTrainer(PPOTrainerSync):
         advantages = group_advantages(self.recipe, [j.reward for j in chosen], penalties)
         self.advantages = _by_key(chosen, advantages)
         rewards = _by_key(chosen, [list(j.reward.rewards) for j in chosen])
+        if self.use_reference_policy:
+            metrics["update/kl_base"] = self._kl_to_base(batch)
         metrics["update/advantage_abs"] = float(np.mean([abs(a) for a in self.advantages.values()]))
         fields = _token_fields(batch.keys, list(data["response_mask"]), self.advantages, rewards)
         return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
+
+    def _kl_to_base(self, batch: Any) -> float:
+        """Mean over tokens of log π(y) − log π_ref(y), y sampled from π (estimator k1)."""
+        names = ["old_log_probs", "ref_log_prob"]
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=names)
+        rows = zip(data["old_log_probs"], data["ref_log_prob"], strict=True)
+        return float(torch.cat([old - ref for old, ref in rows]).mean())
 
     def _describe(self, batch: Any) -> Batch:
         kept = {key.split("_")[0] for key in batch.keys}
@@ -216,7 +227,7 @@ class RecipeTrainer(PPOTrainerSync):
         context = StepContext(self.run_spec.train.seed, global_steps - 1, self.run_spec.train.steps)
         line: dict[str, Any] = {"step": global_steps, **rollout_metrics(self.batch)}
         line |= {k: float(v) for k, v in metrics.items() if k.startswith("update/")}
-        line |= {f"update/{k[6:]}": float(v) for k, v in metrics.items() if k.startswith("actor/")}
+        line |= {_NAMES.get(k, f"update/{k[6:]}"): float(v) for k, v in metrics.items() if _logged(k)}
         line |= {f"time/{name}_s": float(seconds) for name, seconds in timing_raw.items()}
         if self.monitor is not None:
             line |= self.monitor(self.batch, context)
@@ -224,6 +235,8 @@ class RecipeTrainer(PPOTrainerSync):
         self.last_eval = {}
         self._dump(global_steps)
         self.stopped = self._write(line)
+        if stop_file(self.run_spec.folder).exists():
+            self.stopped = "stop signal"
         if self.stopped is not None:
             self.total_training_steps = global_steps  # verl's loop ends after this step
 
@@ -262,9 +275,11 @@ class RecipeTrainer(PPOTrainerSync):
             state["prompts"] = self.prompts.state_dict()
         write_atomically(folder / SIDECAR, json.dumps(state).encode())
         super()._save_checkpoint()
+        self.saved_step = self.global_steps
 
     def _load_checkpoint(self) -> None:
         super()._load_checkpoint()
+        self.saved_step = self.global_steps
         if self.global_steps == 0:
             return
         folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
@@ -276,14 +291,18 @@ class RecipeTrainer(PPOTrainerSync):
     def on_train_end(self) -> None:
         """Reached when a stop condition ended the run early: keep what was learnt."""
         super().on_train_end()
-        if self.stopped is not None:
-            self.global_steps -= 1  # verl has already counted on
+        self.global_steps -= 1  # verl has already counted on
+        if self.stopped is not None and self.saved_step != self.global_steps:
             self._save_checkpoint()
 
     def close(self) -> None:
         """Close the logs."""
         if self.log is not None:
             self.log.close()
+
+
+def _logged(name: str) -> bool:
+    return name in _NAMES or (name.startswith("actor/") and "perf" not in name)
 
 
 def _agent_row(problem: Problem) -> dict[str, Any]:
