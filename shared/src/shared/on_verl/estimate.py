@@ -169,18 +169,19 @@ class Estimate:
 
     def __str__(self) -> str:
         def parts(values: dict[str, float], unit: str) -> str:
-            return ", ".join(f"{name} {value:.1f}" for name, value in values.items()) + f" {unit}"
+            named = ", ".join(f"{name} {value:.1f}" for name, value in values.items())
+            return f"{sum(values.values()):.1f} {unit} = {named}"
 
         verdict = "fits" if self.fits else "DOES NOT FIT: raise nodes or lower engine.tokens_per_gpu"
         return "\n".join(
             [
-                f"Estimate for {self.gpus} x {self.gpu.name} (arithmetic with assumed efficiencies, not measured)",
-                f"  memory a GPU, updating: {sum(self.training.values()):.1f} GiB = {parts(self.training, 'GiB')}",
-                f"  memory a GPU, sampling: {sum(self.sampling.values()):.1f} GiB = {parts(self.sampling, 'GiB')}",
+                f"Estimate for {self.gpus} x {self.gpu.name} (arithmetic with assumed efficiencies)",
+                f"  memory a GPU, updating: {parts(self.training, 'GiB')}",
+                f"  memory a GPU, sampling: {parts(self.sampling, 'GiB')}",
                 f"  of {self.gpu.memory:.1f} GiB: {verdict}",
-                f"  a step: {sum(self.step.values()):.0f} s = {parts(self.step, 's')}"
-                f" at {self.mean_tokens:.0f} tokens a response; a validation: {self.evaluation:.0f} s",
-                f"  the run: {self.hours:.0f} hours, {self.gpu_hours:.0f} GPU hours (within a factor of two)",
+                f"  a step at {self.mean_tokens:.0f} tokens a response: {parts(self.step, 's')}",
+                f"  a validation: {self.evaluation:.0f} s",
+                f"  the run: {self.hours:.0f} hours, {self.gpu_hours:.0f} GPU hours, within a factor of two",
             ]
         )
 
