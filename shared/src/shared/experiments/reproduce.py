@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -75,9 +74,8 @@ def usable_cores() -> int:
 def one_thread() -> None:
     """Give this process one compute thread."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    torch = sys.modules.get("torch")
-    if torch is None:
-        import torch
+    import torch  # here only: summaries and reports must not need it
+
     torch.set_num_threads(1)
 
 
