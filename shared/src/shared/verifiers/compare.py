@@ -6,6 +6,7 @@ pure and bounded by the budget; deadlines are :mod:`shared.verifiers.pool`'s bus
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -38,11 +39,17 @@ from shared.verifiers.policy import Policy
 from shared.verifiers.reader import has_plus_minus, meaning_of, read
 from shared.verifiers.scalars import difference, matrix_of, same_equation, same_scalar
 from shared.verifiers.sets import is_interval, pieces, surely_interval, variable_of
-from shared.verifiers.text import fold, squeeze
-from shared.verifiers.units import conversion
+from shared.verifiers.text import fold, is_word, meaning, squeeze
+from shared.verifiers.units import conversion, normal_unit
 
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _MAX_ITEMS = 200
+_LONGEST = 20_000  # characters of both answers together; beyond that only literal equality counts
+_QUALIFIER = re.compile(
+    r"[,;]?\s*\$?\s*(?:\\(?:text|mbox|mathrm)\s*\{\s*)?\(?\b(?:where|for (?:all|any|some|every|each|which)|such that|"
+    r"with (?:arbitrary|any)|in which|when|whenever|if|provided that|because|since)\b.*",
+    re.DOTALL,
+)
 
 
 @lru_cache(maxsize=20_000)
@@ -61,15 +68,21 @@ def judge(gold: str, answer: str, policy: Policy, budget: Budget) -> bool:
     Raises:
         Exhausted: the budget does not suffice to decide.
     """
+    if len(gold) + len(answer) > _LONGEST:
+        return gold.strip() == answer.strip()
     if squeeze(gold) == squeeze(answer):
         return True
+    gold, answer = _without_qualifiers(gold, answer)
     named = _option(gold, answer)
     if named is not None:
         return named
     exhausted = False
     first, second = readings(gold, policy), readings(answer, policy)
-    if any(_wordy(node) for node in (first[0], second[0])):
-        if fold(gold, policy.case_sensitive) == fold(answer, policy.case_sensitive):
+    folded = fold(gold, policy.case_sensitive), fold(answer, policy.case_sensitive)
+    if any(_wordy(node) for node in (first[0], second[0])) or is_word(folded[0].lower()):
+        if _joined(folded[0]) == _joined(folded[1]):
+            return True
+        if meaning(folded[0]) and meaning(folded[0]) == meaning(folded[1]):
             return True
     for left in first:
         for right in second:
@@ -81,6 +94,21 @@ def judge(gold: str, answer: str, policy: Policy, budget: Budget) -> bool:
     if exhausted:
         raise Exhausted
     return False
+
+
+def _without_qualifiers(gold: str, answer: str) -> tuple[str, str]:
+    """Drop a trailing "for all c", "where a is real" that only one side has; two are left for comparison."""
+    found = [_QUALIFIER.search(side) for side in (gold, answer)]
+    if (found[0] is None) == (found[1] is None):
+        return gold, answer
+    cut = [side[: m.start()] if m and re.search(r"\w", side[: m.start()]) else side
+           for side, m in zip((gold, answer), found, strict=True)]  # fmt: skip
+    return cut[0], cut[1]
+
+
+def _joined(folded: str) -> str:
+    """Words without the spaces between them: "non-linear" is "nonlinear"."""
+    return folded.replace(" ", "")
 
 
 def _wordy(node: Node) -> bool:
@@ -157,7 +185,11 @@ class Comparison:
 
     def _text(self, left: Node, right: Node) -> bool | None:
         if isinstance(left, Text) or isinstance(right, Text):
-            return isinstance(left, Text) and isinstance(right, Text) and left.value == right.value
+            return (
+                isinstance(left, Text)
+                and isinstance(right, Text)
+                and _joined(left.value) == _joined(right.value)
+            )
         return None
 
     def _clock(self, left: Node, right: Node) -> bool | None:
@@ -315,6 +347,9 @@ class Comparison:
             return self.equal(_simplify_number(scaled), right.value)
         for quantity, other in ((left, right), (right, left)):
             if isinstance(quantity, Quantity):
+                spelled = _one_letter_unit(other)
+                if spelled is not None and conversion(spelled.unit, quantity.unit) is not None:
+                    return self._quantity(quantity, spelled)
                 if quantity.unit == "rad":
                     return self.equal(quantity.value, other)
                 if isinstance(other, (Rel, Group)) and not isinstance(quantity.value, Group):
@@ -465,6 +500,9 @@ class Comparison:
 def _plain(node: Node) -> Node:
     """Plus-minus written out, approximations dropped, repeated names of a list taken off."""
     node = _without_approximation(node)
+    named = meaning_of(node)
+    if named in ("reals", "empty"):
+        return Sym("#R" if named == "reals" else "#empty")
     if isinstance(node, Group) and node.opening in ("", "{"):
         items: list[Node] = []
         for item in node.items:
@@ -625,6 +663,19 @@ def _same_time(left: Clock, right: Clock) -> bool:
         hours.append((hour, bool(clock.half) or clock.hour > 12 or clock.hour == 0))
     (a, a_sure), (b, b_sure) = hours
     return a == b if a_sure == b_sure else a % 12 == b % 12
+
+
+def _one_letter_unit(node: Node) -> Quantity | None:
+    """``3000 g`` and ``5 m^2``, read as a number times a variable; a unit where the other side has one."""
+    if not (isinstance(node, Mul) and len(node.factors) == 2 and isinstance(node.factors[0], Num)):
+        return None
+    value, rest = node.factors
+    power = ""
+    if isinstance(rest, Pow) and isinstance(rest.exponent, Num):
+        rest, power = rest.base, f"^{rest.exponent.value}"
+    if isinstance(rest, Sym) and rest.name in ("m", "g", "L", "l", "s", "h", "N", "J", "W", "V", "A", "K"):
+        return Quantity(value, normal_unit(rest.name + power))
+    return None
 
 
 def _simplify_number(node: Node) -> Node:

@@ -16,6 +16,7 @@ from shared.verifiers.policy import Policy
 _TAIL = 4000  # phrases are looked for in this many last characters
 _BARE = 400  # a response up to this length can itself be the answer
 _BOX_COMMANDS = ("\\boxed", "\\fbox", "\\framebox")
+_NESTED = 10  # boxes in boxes that are opened
 _CLOSE = "</think>"
 _OPEN = "<think>"
 
@@ -23,6 +24,7 @@ _TAG = re.compile(r"<answer>([^<]*(?:<(?!/?answer>)[^<]*)*)</answer>", re.IGNORE
 _BETWEEN_BOXES = re.compile(
     r"(?:[\s$.,;:]|\\[()\[\],;!]|\\text\{\s*(?:and|or)\s*\}|\\quad|\band\b|\bor\b|&)*"
 )
+_PERCENT = re.compile(r"\s*\$?\s*(?:\\?%|percent\b|pct\b)")
 _PHRASE = re.compile(
     r"(?:final\s+|correct\s+|the\s+)*\banswers?\b(?:\s*(?:is|are|was|equals?|would be|will be|must be|should be))?"
     r"\s*(?:\*\*|__)?\s*[:=]?\s*",
@@ -30,6 +32,9 @@ _PHRASE = re.compile(
 )
 _PHRASE_VERB = re.compile(
     r"(?:is|are|was|equals?|be)\s*(?:\*\*|__)?\s*[:=]?\s*$|[:=]\s*(?:\*\*|__)?\s*$", re.IGNORECASE
+)
+_SENTENCE_END = re.compile(
+    r"\.(?=\s|$)|(?<=[\w})$])[.!?]\s+[A-Z]|,?\s(?:because|since|which|where|as)\s|\s*<\||\s(?:I hope)\b"
 )
 _MATH_SPAN = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$((?:\\.|[^$\\])+)(?<!\\)\$", re.DOTALL
@@ -48,22 +53,19 @@ def final_text(response: str, policy: Policy) -> str | None:
     return response
 
 
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
 def matching_brace(text: str, start: int) -> int:
     """Index of the brace that closes the one at ``start``, or -1. Escaped braces do not count."""
     depth = 0
-    i = start
-    while i < len(text):
-        char = text[i]
-        if char == "\\":
-            i += 2
-            continue
-        if char == "{":
+    for match in _BRACE.finditer(text, start):
+        if match.group(0) == "{":
             depth += 1
-        elif char == "}":
+        elif match.group(0) == "}":
             depth -= 1
             if depth == 0:
-                return i
-        i += 1
+                return match.start()
     return -1
 
 
@@ -104,15 +106,14 @@ def boxes(text: str) -> list[tuple[int, int, str, bool]]:
 
 
 def _unbox(content: str) -> str:
-    """Content of a box without boxes nested around all of it."""
-    while True:
+    """Content of a box without boxes nested in it."""
+    for _ in range(_NESTED):
         inner = boxes(content)
         if len(inner) != 1 or not inner[0][3]:
-            return content.strip()
+            break
         start, end, text, _ = inner[0]
-        if content[:start].strip(" $") or content[end:].strip(" $"):
-            return content[:start] + " " + text + " " + content[end:]
-        content = text
+        content = f"{content[:start]} {text} {content[end:]}"
+    return content.strip().strip("$").strip()
 
 
 def boxed_answer(text: str, allow_unclosed: bool = True) -> str | None:
@@ -127,8 +128,8 @@ def boxed_answer(text: str, allow_unclosed: bool = True) -> str | None:
             break
         parts.insert(0, box)
     contents: list[str] = []
-    for _, _, content, _ in parts:
-        clean = _unbox(content)
+    for _, end, content, _ in parts:
+        clean = _unbox(content) + (" %" if _PERCENT.match(text, end) and "%" not in content else "")
         if clean not in contents:
             contents.append(clean)
     return ", ".join(contents)
@@ -141,54 +142,64 @@ def _clip(text: str) -> str:
         text = text.lstrip()
     opening = _MATH_SPAN.match(text)
     line = text.split("\n", 1)[0] if not (opening and "\n" in opening.group(0)) else text
-    stop = re.search(r"\.(?=\s|$)|(?<=[\w})$])[.!?]\s+[A-Z]|\s(?:because|since|which|where|as)\s", line)
-    if stop and not (opening and stop.start() < opening.end()):
-        line = line[: stop.start()]
-    return line.strip(" \t\r\n*_`").rstrip(".,;:").strip(" *_`")
+    for stop in _SENTENCE_END.finditer(line):
+        if not (opening and stop.start() < opening.end()):
+            line = line[: stop.start()]
+            break
+    return line.strip(" \t\r\n*_`").rstrip(".,;:").strip(" *_`\"'")
 
 
 def _phrase_answer(text: str) -> str | None:
     tail = text[-_TAIL:]
     last = None
     for match in _PHRASE.finditer(tail):
-        if _PHRASE_VERB.search(match.group(0)):
+        if _PHRASE_VERB.search(match.group(0)) or tail.startswith(("$", "\\(", "\\["), match.end()):
             last = match
     if last is None:
         return None
-    return _clip(tail[last.end() :]) or None
+    answer = _clip(tail[last.end() :])
+    if not _looks_bare(answer):
+        return _ending_answer(answer) or answer
+    return answer or None
 
 
-_ENDING = re.compile(
-    r"(?:=|≈|\bis\b|\bare\b|\bequals?\b|\bto\b|\bget\b|\bgives?\b|\bhas\b|\bhave\b|\bhad\b|\bwas\b|\bwere\b|\bbe\b|:|\bmakes?\b|\bobtain\b"
-    r"|\byields?\b|\bneeds?\b|\btotal\b|\bcosts?\b|\bspends?\b|\bpays?\b|\bof\b)\s*(?:about|approximately|exactly)?\s*"
-    r"((?:[-−$€£]\s?)*\d[\d,]*(?:\.\d+)?(?:/\d+)?\s?%?)((?:\s+[A-Za-z]+){0,4})\s*[.!]?$"
+_VERBS = (
+    r"=|≈|:|\b(?:is|are|equals?|to|gets?|gives?|has|have|had|was|were|be|makes?|obtain|yields?|needs?|total|costs?|spends?|pays?|"
+    r"of|answer|earns?|left|there are|takes?)\b"
 )
+_VALUE = r"[-−+]?\s?[$€£¥]?\s?[-−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?"
+_ENDING = re.compile(
+    rf"(?:{_VERBS})\s*(?:about|approximately|exactly|only)?\s*({_VALUE}\s?[%€$£°]?)(?:[A-Za-z]{{1,4}}[²³]?)?((?:\s+[-A-Za-z]+){{0,5}})\s*[.!]*$"
+)
+_LONE_NUMBER = re.compile(rf"(?<![\w.\\])({_VALUE}\s?%?)(?![\w])")
+
+
+def _last_sentence(text: str) -> str:
+    text = re.sub(r"<\|[^|<>]*\|>\w*", " ", text[-_TAIL:])
+    text = re.sub(r"I hope (?:it|this) is correct.*", "", text, flags=re.DOTALL | re.IGNORECASE).strip()
+    parts = [part.strip() for part in re.split(r"(?<=[.!?])\s+(?=[A-Z(])|\n\s*\n", text) if part.strip()]
+    return parts[-1] if parts else ""
 
 
 def _ending_answer(text: str) -> str | None:
-    """The value that the last line ends with: its last formula, or the last number after a verb or '='."""
-    lines = [line.strip() for line in text[-_TAIL:].strip().split("\n") if line.strip()]
-    if not lines:
-        return None
-    spans = list(_MATH_SPAN.finditer(text[-_TAIL:].strip()))
-    line = lines[-1]
-    if spans and text.strip().endswith(
-        spans[-1].group(0) + text.strip()[len(text.strip()) - 1 :].strip("$])")
-    ):
-        return next(g for g in spans[-1].groups() if g is not None)
-    in_line = list(_MATH_SPAN.finditer(line))
-    if in_line:
-        rest = line[in_line[-1].end() :]
-        if not re.search(r"\d", rest):
-            return next(g for g in in_line[-1].groups() if g is not None) + (
-                " %" if rest.strip().startswith("%") else ""
-            )
+    """The value that the last sentence ends with: its last formula, or the number after a verb or '='."""
+    sentence = _last_sentence(text)
+    spans = list(_MATH_SPAN.finditer(sentence))
+    if spans and not re.search(r"\d", sentence[spans[-1].end() :]):
+        chosen = [spans[-1]]
+        for span in reversed(spans[:-1]):
+            if not re.fullmatch(r"[\s,;]*(?:and|or)?[\s,;]*", sentence[span.end() : chosen[0].start()]):
+                break
+            chosen.insert(0, span)
+        percent = " %" if _PERCENT.match(sentence, chosen[-1].end()) else ""
+        return ", ".join(next(g for g in span.groups() if g is not None).strip() for span in chosen) + percent
+    line = sentence.split("\n")[-1].strip()
     match = _ENDING.search(line)
     if match:
         return match.group(1).strip()
-    numbers = re.findall(r"(?<![\w.])[-−]?\$?\d[\d,]*(?:\.\d+)?(?![\w])%?", line)
-    if len(numbers) == 1 and re.search(r"[A-Za-z]", line):
-        return numbers[0].rstrip(",")
+    numbers = _LONE_NUMBER.findall(line)
+    if len(numbers) == 1 and re.search(r"[A-Za-z]{2}", line):
+        return str(numbers[0]).strip().rstrip(",")
     return None
 
 
@@ -218,7 +229,7 @@ def extract(response: str, policy: Policy) -> str | None:
     answer = _phrase_answer(text)
     if answer is not None:
         return answer
-    stripped = text.strip()
+    stripped = re.sub(r"<\|[^|<>]*\|>\w*", " ", text[: 4 * _BARE]).strip() if len(text) <= 4 * _BARE else text
     if len(stripped) <= _BARE and "\n" not in stripped and _looks_bare(stripped):
         return stripped or None
     return _ending_answer(text)
@@ -226,7 +237,10 @@ def extract(response: str, policy: Policy) -> str | None:
 
 def _looks_bare(text: str) -> bool:
     """Whether a short line is an answer rather than a sentence about one."""
-    words = re.findall(
-        r"(?<![\\A-Za-z])[A-Za-z]{2,}", re.sub(r"\\(?:text|mathrm|mbox|textbf)\s*\{[^}]*\}", "", text)
+    plain = re.sub(r"\\(?:text|mathrm|mbox|textbf)\s*\{[^}]*\}", "", text)
+    words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{2,}", plain)
+    if len(words) <= 2 or not re.search(r"\d|[=$\\]", plain):
+        return True
+    return bool(
+        re.fullmatch(rf"{_VALUE}(?:\s+(?:and|or|[-A-Za-z]+))*(?:\s+{_VALUE}\s+[A-Za-z]+)?\.?", plain.strip())
     )
-    return len(words) <= 3 or not re.search(r"\d|[=$]", text)

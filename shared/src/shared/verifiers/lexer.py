@@ -86,7 +86,7 @@ _TOKEN = re.compile(
     r"(?P<space>\s+|\\[,;:!> ]|~|\\(?=\n)|\\$)"
     r"|(?P<text>\\(?:text|mbox|hbox|textbf|textit|textrm|textnormal|textsf|texttt|mathrm|mathsf|mathit|textup|rm|emph)\s*\{)"
     r"|(?P<repeating>\d*\.\d*\\(?:overline|bar|dot)\s*\{?\s*\d+\s*\}?)"
-    r"|(?P<sci>(?:\d+\.?\d*|\.\d+)[eE][+-]?\d+(?![\w.]))"
+    r"|(?P<sci>(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+(?![\w.]))"
     r"|(?P<thousands>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?)"
     r"|(?P<num>\d+\.\d+|\.\d+|\d+\.?(?!\d))"
     r"|(?P<cmd>\\(?:[A-Za-z]+|[{}%$#&_|\\]))"

@@ -210,7 +210,7 @@ class ExpressionParser:
         if token.kind in ("word", "text"):
             return True
         if token.kind in ("num", "thousands"):
-            return self.arc_minutes()
+            return self.arc_minutes() or self.tokens[self.position - 1].value == ")"
         if token.kind == "op":
             return token.value in ("(", "[", "{")
         stop = {

@@ -1,7 +1,7 @@
 """The outer forms of an answer: lists, relations, sets, intervals, units, times, text.
 
 ``read`` gives the readings of an answer, the likeliest first: ``1,234`` is a number and, second, a
-list. An answer that is no mathematics is text. Nothing is evaluated here.
+list; ``12,34`` is a list and, second, a number with a decimal comma (two digits behind it or more). An answer that is no mathematics is text. Nothing is evaluated here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_TOKENS = 2500
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "lt": "<", "gt": ">", "approx": "~",
     "equiv": "=", "sim": "~", "simeq": "~", "cong": "~", "in": "in", "notin": "notin", "to": "to", "mapsto": "to", "rightarrow": "to",
-    "implies": "to", "Rightarrow": "to", "subset": "sub", "subseteq": "sub", "colon": ":", "coloneqq": "=", "propto": "prop",
+    "implies": "to", "Rightarrow": "to", "subset": "sub", "subseteq": "sub", "coloneqq": "=", "propto": "prop",
     "ll": "<", "gg": ">", "longrightarrow": "to", "Longrightarrow": "to", "iff": "iff", "perp": "perp", "parallel": "par",
 }  # fmt: skip
 _CLOCK = re.compile(
@@ -57,8 +57,16 @@ _CLOCK = re.compile(
 )
 _NUMERAL = re.compile(r"\(?([0-9A-Za-z]+)\)?\s*_\s*\{?\s*(?:\()?(\d{1,2})(?:\))?\s*\}?")
 _SPACED = re.compile(r"(?<![\d.,])(\d{1,3})((?: \d{3})+)(?![\d]| \d)")
+_COMMA_DECIMAL = re.compile(r"[-¤€]*\s?\d+,\d{2,}(?<!,\d{3})\s*[€¤]?|-?0,\d{3,}|-?\d{4,},\d+")
 _BASE_WORDS = re.compile(r"([0-9A-F]+)\s*(?:in |\()?\s*base\s*[- ]?(\d{1,2})\)?", re.IGNORECASE)
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALES = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 1000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 _CURRENCIES = {"¤": "dollar", "€": "euro", "£": "sterling", "¥": "yen", "₹": "rupee"}
 _SHORT_NOUNS = frozenset(
     "men man boy cat dog pen egg car cup day way bag box hat toy pie kid row jar can ant bee cow pig hen".split()
@@ -104,6 +112,8 @@ def read(answer: str, policy: Policy) -> list[Node]:
             readings.append(Reader(policy).answer(_without_thousands(tokens)))
         if _SPACED.search(text):
             readings.append(Reader(policy).answer(tokenize(text)))
+        if _COMMA_DECIMAL.fullmatch(text):
+            readings.append(Reader(policy).answer(tokenize(text, decimal_comma=True)))
     except (ParseError, LexError, RecursionError):
         pass
     return readings or [words]
@@ -168,6 +178,9 @@ def known_word(word: str) -> bool:
 def _is_prose(tokens: Sequence[Token]) -> bool:
     """Words that are neither names nor units, without a number in front: a text answer."""
     first = tokens[0]
+    wordy = all(t.kind in ("word", "text") or t.value in ",.;:'-!?\"()" for t in tokens)
+    if wordy and first.kind == "word" and any(t.kind == "word" and not known_word(t.value) for t in tokens):
+        return True
     if first.kind == "text" and all(
         t.kind in ("text", "word", "space") or t.value in ",.;:'-!?\"()" for t in tokens
     ):

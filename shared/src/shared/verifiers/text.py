@@ -40,7 +40,7 @@ def squeeze(text: str) -> str:
     text = re.sub(r"\\[,;:! ]|~|\\displaystyle(?![A-Za-z])|\\(?:quad|qquad)(?![A-Za-z])", "", text)
     text = re.sub(r"(?<!\\)\$|\\[()]", "", text).strip()
     text = re.sub(r"[.,;]+$", "", text)
-    return re.sub(r"\s+", " ", re.sub(r"(?<![A-Za-z])\s+|\s+(?![A-Za-z])", "", text)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])", "", text)).strip()
 
 
 def fold(text: str, case_sensitive: bool = False) -> str:
@@ -55,6 +55,11 @@ def fold(text: str, case_sensitive: bool = False) -> str:
     text = re.sub(r"\s*([,;:/()])\s*", r"\1", text)
     match = re.fullmatch(r"\(([^()]*)\)", text)
     return match.group(1).strip() if match else text
+
+
+def is_word(folded: str) -> bool:
+    """Letters only, long enough that nobody means a product of variables: case does not count then."""
+    return bool(re.fullmatch(r"[a-z]{3,}", folded)) or folded == "no"
 
 
 def meaning(folded: str) -> str | None:

@@ -98,14 +98,13 @@ _add("pressure", "atm", 101325, "atmospheres")
 _add("amount", "mol", 1, "mole", "moles", "mols")
 _add("speed", "mph", F("0.44704"))
 _add("speed", "kph", F(1000, 3600), "kmh", "kmph")
-_add("count", "dozen", 12, "dozens")
 _add("radian", "rad", 1, "radian", "radians", "rads")
 _SPELLING["in"] = "inch"
 
 _COMPOUND = {"speed": {"length": 1, "time": -1}, "volume": {"length": 3}}
 _COMPOUND_SCALE = {"speed": Fraction(1), "volume": Fraction(1, 1000)}
 _SILENT = frozenset({"unit", "units", "square", "cubic", "sq", "cu"})
-_FILLER = frozenset("of the in a an each total altogether per".split())
+_FILLER = frozenset("of the a an each total altogether per".split())
 
 
 def is_unit(word: str) -> bool:
@@ -136,6 +135,7 @@ def normal_unit(text: str) -> str:
     text = re.sub(
         r"\b([A-Za-z]+)\s+(squared|cubed)\b", lambda m: f"{m[1]}^{2 if m[2] == 'squared' else 3}", text
     )
+    text = re.sub(r"\bin\s+(?=[A-Za-z])", " ", text)
     powers: dict[str, int] = {}
     sign = 1
     for word, exponent, slash in re.findall(r"([A-Za-zµ]+)(?:\s*\^?\s*\(?(-?\d)\)?)?|(/)", text):

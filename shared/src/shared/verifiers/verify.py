@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from shared.problems import Outcome, Verdict
-from shared.verifiers.extract import boxes, extract, final_text
+from shared.verifiers.extract import boxed_answer, boxes, extract, final_text
 from shared.verifiers.letters import letter_of
 from shared.verifiers.policy import DEFAULT, Policy
 
@@ -62,8 +62,7 @@ def verify_batch(
 
 def unboxed_gold(gold: str) -> str:
     """A reference answer that comes in a box (as the SeRL sets do) without it."""
-    found = boxes(gold)
-    return found[-1][2] if found and found[-1][3] else gold
+    return boxed_answer(gold, allow_unclosed=False) or gold if "\\boxed" in gold or "\\fbox" in gold else gold
 
 
 def _damage(gold: str) -> str | None:
