@@ -5,16 +5,16 @@
 VERL_PYTHON := .venv-verl/bin/python
 
 .venv-verl/ready: constraints-verl-cpu.txt shared/on_verl_cpu/pyproject.toml shared/on_verl_cpu/vllm_alias/pyproject.toml
-	python3.11 -m venv .venv-verl
+	$(PYTHON) -m venv .venv-verl
 	$(VERL_PYTHON) -m pip install --quiet --no-deps -r constraints-verl-cpu.txt
 	$(VERL_PYTHON) -m pip install --quiet --no-deps --no-build-isolation shared/on_verl_cpu/vllm_alias
-	$(VERL_PYTHON) -m pip install --quiet --no-deps --no-build-isolation -e shared/on_verl_cpu -e shared -e srt
+	$(VERL_PYTHON) -m pip install --quiet --no-deps --no-build-isolation -e shared/on_verl_cpu $(PACKAGES:%=-e %)
 	touch $@
 
 .PHONY: env-verl e2e-verl
-env-verl: .venv-verl/ready
+env-verl: .venv-verl/ready  ## make the CPU environment of the verl engine
 
 # Hard timeouts twice: each job has its own in the test, this one is for the whole.
-e2e-verl: .venv-verl/ready
+e2e-verl: .venv-verl/ready  ## real verl on CPU: SRT and ground truth, filter, growth, stop and resume
 	OMP_NUM_THREADS=1 timeout -k 30 1800 $(VERL_PYTHON) -m pytest -q -m heavy -p no:cacheprovider \
 		shared/tests/on_verl srt/tests/on_verl

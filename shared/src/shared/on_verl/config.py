@@ -36,7 +36,7 @@ class VerlEngine:
         platform: "gpu", or "cpu" for the plug-in in ``on_verl_cpu``.
         loggers: verl trackers besides our own ``metrics.jsonl``.
         project: name of the project for trackers.
-        overrides: any other verl key (dotted) -> value; "+key" adds one to a free-form section.
+        overrides: any verl key (dotted) that is not set from here -> value; "+key" adds a new one.
     """
 
     model: str
@@ -73,6 +73,9 @@ def compose(
     """
     config = _verl_defaults()
     values = verl_values(train, engine, recipe, folder, validates=validates)
+    clash = sorted(values.keys() & {key.lstrip("+") for key in engine.overrides})
+    if clash:
+        raise ValueError(f"verl's {clash[0]} follows from the project's configuration: change it there")
     if engine.platform == "cpu":
         values |= CPU_VALUES | {"+ray_kwargs.ray_init.num_gpus": engine.nodes * engine.gpus_per_node}
     for key, value in (values | dict(engine.overrides)).items():
