@@ -80,11 +80,11 @@ def test_what_cannot_be_spoilt_is_an_error() -> None:
 
 def test_held_out_problems_are_the_same_for_everyone_and_not_in_the_rest() -> None:
     base = problems(1000)
-    rest, held = hold_out(base, 0.01)
+    rest, held = hold_out(base, 10)
     assert (len(rest), len(held)) == (990, 10)
     assert not {p.id for p in rest} & {p.id for p in held}
     shuffled = random.Random(1).sample(base, len(base))
-    assert {p.id for p in hold_out(shuffled, 0.01)[1]} == {p.id for p in held}
-    assert hold_out(base, 0.0) == (base, [])
+    assert {p.id for p in hold_out(shuffled, 10)[1]} == {p.id for p in held}
+    assert hold_out(base, 0) == (base, [])
     with pytest.raises(ValueError, match="hold out"):
-        hold_out(base, 1.0)
+        hold_out(base, 1000)

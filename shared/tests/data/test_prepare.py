@@ -74,7 +74,7 @@ def test_the_files_say_what_the_card_says(tmp_path: Path, cards: Path) -> None:
 
 def test_held_out_problems_keep_their_labels(tmp_path: Path, cards: Path) -> None:
     hidden = Labels(hidden=True)
-    made = prepare("toy", tmp_path, card_folder=cards, fetcher=Hub(RAW), labels=hidden, held_out=0.25)
+    made = prepare("toy", tmp_path, card_folder=cards, fetcher=Hub(RAW), labels=hidden, held_out=1)
     rest, held = load_problems(made.parquet), load_problems(tmp_path / "toy.held-out.parquet")
     assert (len(rest), len(held)) == (3, 1)
     assert held[0].answer == held[0].meta[HIDDEN]

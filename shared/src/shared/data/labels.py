@@ -50,19 +50,21 @@ def with_label_noise(
     ]
 
 
-def hold_out(problems: Sequence[Problem], share: float) -> tuple[list[Problem], list[Problem]]:
-    """Split off ``round(share * n)`` problems by the hash of their ids: (the rest, the held-out ones).
+def hold_out(problems: Sequence[Problem], count: int) -> tuple[list[Problem], list[Problem]]:
+    """Split off ``count`` problems by the hash of their ids: (the rest, the held-out ones).
 
     The same problems for everyone: there is no seed. SRT stops early on 1 % of DAPO (paper v1); which
     1 % is not said.
 
     Raises:
-        ValueError: ``share`` outside [0, 1).
+        ValueError: ``count`` is negative or leaves nothing.
     """
-    if not 0.0 <= share < 1.0:
-        raise ValueError(f"the share to hold out is {share}: give a number in [0, 1)")
+    if not 0 <= count < len(problems):
+        raise ValueError(
+            f"cannot hold out {count} of {len(problems)} problems: some must be left to train on"
+        )
     ranked = sorted(problems, key=lambda problem: _draw(0, problem.id, "hold out"))
-    held = {problem.id for problem in ranked[: round(share * len(problems))]}
+    held = {problem.id for problem in ranked[:count]}
     return [p for p in problems if p.id not in held], [p for p in problems if p.id in held]
 
 

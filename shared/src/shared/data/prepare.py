@@ -87,7 +87,7 @@ def prepare(
     from_folder: Path | None = None,
     labels: Labels | None = None,
     suffix: str = SUFFIX,
-    held_out: float = 0.0,
+    held_out: int = 0,
     accept: bool = False,
     card_folder: Path = cards.CARDS,
     fetcher: Fetcher = fetch,
@@ -98,7 +98,7 @@ def prepare(
         from_folder: read ``<name>.jsonl`` (canonical) or ``<name>/`` (files of the source) from here.
         labels: what the parquet file shows; the canonical file always has the truth.
         suffix: put after every question in the parquet file.
-        held_out: share of the problems that go to a validation file instead.
+        held_out: how many problems go to a validation file instead.
         accept: take a copy whose rows or hash are not the expected ones; the manifest says so.
         card_folder: where the cards and ``pins.json`` are.
         fetcher: how rows are downloaded.
@@ -245,9 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     chosen.add_argument("--label-noise", type=float, metavar="SHARE", help="spoil this share of the labels")
     parser.add_argument("--noise-kind", choices=("wrong", "unlabelled"), default="wrong")
     parser.add_argument("--seed", type=int, default=0, help="seed of the label noise")
-    parser.add_argument(
-        "--hold-out", type=float, default=0.0, metavar="SHARE", help="keep this for validation"
-    )
+    parser.add_argument("--hold-out", type=int, default=0, metavar="N", help="keep N problems for validation")
     given = parser.parse_args(argv)
     if given.name is None:
         for card in map(load_card, card_names()):
