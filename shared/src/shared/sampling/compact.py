@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 
+from shared.sampling.linear import linear
+
 KV = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 """(layer, new keys, new values [B, Hkv, S, D]) -> all keys and values [B, Hkv, T, D] to attend to."""
 
@@ -80,13 +82,13 @@ class CompactDecoder:
             bias = bias.repeat(1, 1, self.n_heads // self.n_kv, 1)
         for index, w in enumerate(self._layers):
             x = x + self._attention(index, w, _norm(x, w["norm1"], self.eps), rope, bias, kv)
-            gate, up = F.linear(_norm(x, w["norm2"], self.eps), w["gate_up"], w["gate_up_b"]).chunk(2, dim=-1)
-            x = x + F.linear(F.silu(gate) * up, w["down"], w["down_b"])
+            gate, up = linear(_norm(x, w["norm2"], self.eps), w["gate_up"], w["gate_up_b"]).chunk(2, dim=-1)
+            x = x + linear(F.silu(gate) * up, w["down"], w["down_b"])
         return _norm(x, self._model.model.norm.weight, self.eps)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits of hidden states [..., H]."""
-        return F.linear(hidden, self._model.lm_head.weight, self._model.lm_head.bias)
+        return linear(hidden, self._model.lm_head.weight, self._model.lm_head.bias)
 
     def _attention(
         self,
@@ -99,7 +101,7 @@ class CompactDecoder:
     ) -> Tensor:
         b, s, _ = x.shape
         h, g, d = self.n_heads, self.n_heads // self.n_kv, self.head_dim
-        qkv = F.linear(x, w["qkv"], w["qkv_b"]).view(b, s, h + 2 * self.n_kv, d)
+        qkv = linear(x, w["qkv"], w["qkv_b"]).view(b, s, h + 2 * self.n_kv, d)
         qk, v = qkv[:, :, : h + self.n_kv], qkv[:, :, h + self.n_kv :]
         if w["q_norm"] is not None:
             qk = torch.cat(
@@ -115,7 +117,7 @@ class CompactDecoder:
             scores = scores + bias
         out = torch.matmul(torch.softmax(scores, dim=-1), values)
         out = out.view(b, self.n_kv, g, s, d).permute(0, 3, 1, 2, 4).reshape(b, s, h * d)
-        return F.linear(out, w["o"], w["o_b"])
+        return linear(out, w["o"], w["o_b"])
 
 
 def _norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -77,7 +77,7 @@ class TorchSampler:
         self._eos = eos_ids(model, tokenizer)
         self._compact = supports(model) and sum(p.numel() for p in model.parameters()) <= _COMPACT_LIMIT
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def sample(
         self, prompts: Sequence[str], params: SamplingParams, *, seed_keys: Sequence[Sequence[int]]
     ) -> list[list[Response]]:
