@@ -85,10 +85,6 @@ def test_overlap_finds_planted_questions_only(data: Path, tmp_path: Path) -> Non
     assert found(train, words=16) == {"gsm8k/0"}
     assert found(train) == {"gsm8k/0", "gsm8k/1"}
     assert found(plain) == {"gsm8k/2"}  # a short question is compared whole
-        "gsm8k/0",
-        "gsm8k/1",
-        "gsm8k/2",
-    }  # the common ending is 10 words long
     overlap = check([tasks()["gsm8k"]], data, [plain], accept=True)["gsm8k"]
     assert (overlap.problems, overlap.too_short) == (3, 1)
     with pytest.raises(ValueError, match="--words 3"):
