@@ -61,7 +61,7 @@ def test_different_exams_are_not_compared(
     assert "finish the run" in capsys.readouterr().err
 
 
-ENDING = "fiber and half that much white fiber, so how many bolts in total does it take?"  # 15 words
+ENDING = "fiber and half that much white fiber, so how many bolts in total does it take?"  # 16 words
 QUESTION = f"A robe takes two bolts of blue {ENDING}"
 
 
@@ -82,7 +82,7 @@ def test_overlap_finds_planted_questions_only(data: Path, tmp_path: Path) -> Non
     def found(*files: Path, words: int = 13) -> set[str]:
         return set(check([tasks()["gsm8k"]], data, files, words=words, accept=True)["gsm8k"].hits)
 
-    assert found(train, words=16) == {"gsm8k/0"}
+    assert found(train, words=17) == {"gsm8k/0"}
     assert found(train) == {"gsm8k/0", "gsm8k/1"}
     assert found(plain) == {"gsm8k/2"}  # a short question is compared whole
     overlap = check([tasks()["gsm8k"]], data, [plain], accept=True)["gsm8k"]

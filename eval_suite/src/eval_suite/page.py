@@ -78,11 +78,15 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th>{escape(name)}</th>" for name in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row.values()) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(map(_cell, row, row.values())) + "</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f"<div class=scroll>{table}</div>"
+
+
+def _cell(column: str, text: str) -> str:
+    if column == "remarks" and text:  # long: named here, told in full above the table
+        return f'<td title="{escape(text, quote=True)}">partial</td>'
+    return f"<td>{escape(text)}</td>"
 
 
 def _categories(results: Sequence[TaskResult]) -> str:
