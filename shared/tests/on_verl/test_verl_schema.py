@@ -49,6 +49,16 @@ def test_an_override_reaches_verl_and_an_unknown_key_is_refused() -> None:
         _compose(overrides={"trainer.no_such_key": 1})
 
 
+def test_composing_works_inside_another_hydra_program(tmp_path: Path) -> None:
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize_config_dir(str(tmp_path), version_base=None):
+        outer = GlobalHydra.instance().hydra
+        assert _compose().trainer.use_v1 is True
+        assert GlobalHydra.instance().hydra is outer
+
+
 def test_a_value_is_set_in_one_place_only() -> None:
     with pytest.raises(ValueError, match=r"data\.train_batch_size follows from the project's configuration"):
         _compose(overrides={"data.train_batch_size": 8})

@@ -246,13 +246,20 @@ def _trainer_values(
 def _verl_defaults() -> DictConfig:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
     found = importlib.util.find_spec("verl")
     if found is None or not found.submodule_search_locations:
         raise ValueError("verl is not installed: use srt/environment.yml, or constraints-verl-cpu.txt on CPU")
     tree = Path(found.submodule_search_locations[0]) / "trainer" / "config"
-    with initialize_config_dir(str(tree), version_base=None):
-        return hydra_compose("ppo_trainer")
+    outer = GlobalHydra.instance().hydra  # set when the caller is a Hydra program itself
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(tree), version_base=None):
+            return hydra_compose("ppo_trainer")
+    finally:
+        if outer is not None:
+            GlobalHydra.instance().initialize(outer)
 
 
 def _set(config: DictConfig, key: str, value: Any) -> None:
