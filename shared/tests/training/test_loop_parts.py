@@ -6,6 +6,7 @@ import math
 import random
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,12 @@ def test_evaluation_counts_what_the_grader_says_and_repeats_itself() -> None:
     flat = [c for row in graded.correct for c in row]
     metrics = evaluator.metrics(sampler)
     assert 0 < sum(flat) < len(flat) == 30 and len(graded.greedy_correct) == 6
-    assert metrics == {"eval/pass@1": sum(flat) / 30, "eval/greedy": sum(graded.greedy_correct) / 6}
+    assert metrics["eval/pass@1"] == pytest.approx(sum(flat) / 30)
+    assert metrics["eval/pass@5"] == pytest.approx(sum(any(row) for row in graded.correct) / 6)
+    assert metrics["eval/greedy"] == sum(graded.greedy_correct) / 6 and "eval/maj@5" in metrics
+    assert replace(evaluator, name="val", summary=lambda g: {"n": len(g.groups)}).metrics(sampler) == {
+        "val/n": 6
+    }
     assert evaluator.run(sampler) == graded
     assert graded.answers[0][0] == graded.groups[0].responses[0].text
     with pytest.raises(ValueError, match="evaluation set is empty"):

@@ -11,7 +11,7 @@ from shared.training.checkpoint import (
     weights,
 )
 from shared.training.config import OptimConfig, TrainConfig
-from shared.training.evaluation import Evaluator, Graded, GradeFn, SummaryFn, mean_accuracy
+from shared.training.evaluation import Evaluator, Graded, GradeFn, SummaryFn, usual_summary
 from shared.training.forward import PolicyForward
 from shared.training.local import MonitorFn, StopFn, Trainer, TrainResult, rollout_rows
 from shared.training.prompts import GrowingPrompts, PromptSource
@@ -77,13 +77,13 @@ __all__ = [
     "keep_all",
     "load_latest",
     "load_weights",
-    "mean_accuracy",
     "read_metrics",
     "reproducible",
     "rollout_rows",
     "save_checkpoint",
     "train_supervised",
     "update",
+    "usual_summary",
     "verify_checkpoint",
     "warm_start",
     "weights",

@@ -1,7 +1,7 @@
 """Evaluation during training: n samples and a greedy answer for each held-out problem, graded.
 
 Draws depend on the evaluation seed and the problem only, not on the training step, so successive
-evaluations differ by the policy and not by luck. Summaries over k are ``shared.metrics``' business.
+evaluations differ by the policy and not by luck.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from shared.metrics import summarize
 from shared.problems import Group, Problem, Verdict
 from shared.sampling import Sampler, SamplingParams, sample_keys
 
@@ -58,7 +59,7 @@ class Evaluator:
         params: sampling settings, ``n`` samples a problem.
         seed: evaluation seed.
         greedy: decode greedily as well.
-        summary: what to log of it; the mean accuracy of samples and of greedy by default.
+        summary: what to log of it, :func:`usual_summary` by default.
         name: prefix of the metrics.
     """
 
@@ -82,7 +83,7 @@ class Evaluator:
 
     def metrics(self, sampler: Sampler) -> dict[str, float]:
         """Run and summarise, keys prefixed with the name."""
-        summary = (self.summary or mean_accuracy)(self.run(sampler))
+        summary = (self.summary or usual_summary)(self.run(sampler))
         return {f"{self.name}/{key}": float(value) for key, value in summary.items()}
 
     def _sample(self, sampler: Sampler, params: SamplingParams) -> list[Group]:
@@ -92,10 +93,9 @@ class Evaluator:
         return [Group(p, tuple(r)) for p, r in zip(self.problems, responses, strict=True)]
 
 
-def mean_accuracy(graded: Graded) -> dict[str, float]:
-    """Share of right samples ("pass@1") and of right greedy answers ("greedy")."""
-    flat = [c for row in graded.correct for c in row]
-    out = {"pass@1": sum(flat) / len(flat)}
+def usual_summary(graded: Graded) -> dict[str, float]:
+    """Everything of :func:`shared.metrics.summarize`, and "greedy", the share of right greedy answers."""
+    out = summarize(graded.correct, graded.answers)
     if graded.greedy_correct:
         out["greedy"] = sum(graded.greedy_correct) / len(graded.greedy_correct)
     return out
