@@ -6,8 +6,8 @@ canonical forms first and from pairwise comparison of the few that remain.
 
 from __future__ import annotations
 
-from shared.verifiers.compare import readings
-from shared.verifiers.compare import _plain as plain  # the same simplifications as a comparison makes
+from shared.verifiers.equality import _plain as plain  # the same simplifications as a comparison makes
+from shared.verifiers.equality import readings
 from shared.verifiers.exact import Exhausted, NotScalar, inline_budget, key, normal
 from shared.verifiers.nodes import (
     Clock,

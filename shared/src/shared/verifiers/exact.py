@@ -26,11 +26,11 @@ _ZERO = Fraction(0)
 _ONE = Fraction(1)
 
 
-class Exhausted(Exception):  # noqa: N818 - not an error, the sign to use a slower method
+class Exhausted(Exception):
     """The budget does not allow this expression to be brought to normal form."""
 
 
-class NotScalar(ValueError):  # noqa: N818
+class NotScalar(ValueError):
     """The node is a list, a set, text or anything else that has no value as an expression."""
 
 
@@ -98,7 +98,7 @@ def is_decided(form: Form) -> bool:
                     return False
             elif name in ("x#pi", "x#e"):
                 transcendental.add(name)
-            elif name[0] != "x" or name.startswith("x#") and name != "x#i":
+            elif name[0] != "x" or (name.startswith("x#") and name != "x#i"):
                 return False
     return len(transcendental) < 2
 

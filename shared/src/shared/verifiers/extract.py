@@ -158,7 +158,7 @@ def _phrase_answer(text: str) -> str | None:
     if last is None:
         return None
     answer = _clip(tail[last.end() :])
-    if not _looks_bare(answer):
+    if not _looks_bare(answer) and not answer.lower().startswith("not "):
         return _ending_answer(answer) or answer
     return answer or None
 
@@ -235,12 +235,23 @@ def extract(response: str, policy: Policy) -> str | None:
     return _ending_answer(text)
 
 
+_MATH_NAMES = frozenset(
+    ["pi", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "log", "ln", "exp", "abs", "infinity", "inf", "and", "or", "np"]
+)
+_TALK = frozenset(["i", "let", "we", "sorry", "it", "this", "that", "there", "unfortunately", "thus", "so", "then", "first"])
+
+
 def _looks_bare(text: str) -> bool:
     """Whether a short line is an answer rather than a sentence about one."""
-    plain = re.sub(r"\\(?:text|mathrm|mbox|textbf)\s*\{[^}]*\}", "", text)
-    words = re.findall(r"(?<![\\A-Za-z])[A-Za-z]{2,}", plain)
-    if len(words) <= 2 or not re.search(r"\d|[=$\\]", plain):
-        return True
-    return bool(
-        re.fullmatch(rf"{_VALUE}(?:\s+(?:and|or|[-A-Za-z]+))*(?:\s+{_VALUE}\s+[A-Za-z]+)?\.?", plain.strip())
-    )
+    plain = re.sub(r"\\(?:text|mathrm|mbox|textbf)\s*\{([^}]*)\}", r" \1 ", text)
+    outside = _MATH_SPAN.sub(" 0 ", plain)
+    words = [
+        w.lower() for w in re.findall(r"(?<![\\A-Za-z])[A-Za-z]{2,}", outside) if w.lower() not in _MATH_NAMES
+    ]
+    if not re.search(r"\d|[=$\\]", plain):
+        return len(words) <= 5 and (plain.split() or [""])[0].lower() not in _TALK
+    if outside != plain:
+        return not words
+    before = re.split(r"\d|[=\\]", plain, maxsplit=1)[0]
+    leading = [w for w in re.findall(r"[A-Za-z]{2,}", before) if w.lower() not in _MATH_NAMES and len(w) > 2]
+    return not leading and len(words) <= 6

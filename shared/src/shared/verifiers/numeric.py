@@ -24,7 +24,7 @@ _MAX_DIGITS = 3000
 _INTEGER_FUNCTIONS = frozenset({"floor", "ceil", "factorial", "factorial2", "binom", "mod", "gcd", "lcm"})
 
 
-class Unknown(Exception):  # noqa: N818 - the point has no value, which is no error
+class Unknown(Exception):
     """The expression has no value at this point, or evaluating it would be too costly."""
 
 
@@ -173,7 +173,7 @@ class Evaluator:
         if name in ("ln", "log", "lg"):
             if not x:
                 raise Unknown
-            out = mp.log(x) / mp.log(10) if name == "lg" or name == "log" and self.log_base_ten else mp.log(x)
+            out = mp.log(x) / mp.log(10) if name == "lg" or (name == "log" and self.log_base_ten) else mp.log(x)
             self.loss += max(0.0, -mp.mag(out) * 0.30103) if out else 0.0
             return out
         if x and name not in ("abs", "norm", "floor", "ceil", "sgn", "re", "im"):
@@ -317,7 +317,7 @@ def same(left: Node, right: Node, budget: Budget) -> bool:
     functions = _functions(left) | _functions(right)
     bases = (
         (False, True)
-        if "log" in functions and functions & {"ln", "lg"} or _two_argument_log(left, right)
+        if ("log" in functions and functions & {"ln", "lg"}) or _two_argument_log(left, right)
         else (False,)
     )
     return any(_same(left, right, base, functions, budget) for base in bases)

@@ -2,7 +2,7 @@
 
 A policy says how an answer is found in a response and which conventions apply when it is
 compared. It holds no code and no state; :mod:`shared.verifiers.extract` and
-:mod:`shared.verifiers.compare` read it.
+:mod:`shared.verifiers.equality` read it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from queue import LifoQueue
 
 from shared.problems import Outcome
@@ -31,7 +31,20 @@ _JOBS_PER_WORKER = 5000  # then it is replaced, so that nothing can pile up in i
 _COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from shared.verifiers.worker import main; main()"
 
 Decision = tuple[Outcome, str]
-Job = tuple[str, str, Policy]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One comparison: of two answers under a policy, or of two texts by Math-Verify (``policy=None``)."""
+
+    gold: str
+    answer: str
+    policy: Policy | None = None
+    gold_latex_only: bool = False
+
+    def line(self, deadline: float) -> bytes:
+        kind = "math_verify" if self.policy is None else "answers"
+        return json.dumps({**asdict(self), "kind": kind, "deadline": deadline}).encode() + b"\n"
 
 
 class _Worker:
@@ -50,16 +63,11 @@ class _Worker:
 
     def ask(self, job: Job, deadline: float) -> Decision | None:
         """Make one comparison; ``None`` if the worker died or had to be killed."""
-        gold, answer, policy = job
-        line = (
-            json.dumps({"gold": gold, "answer": answer, "policy": asdict(policy), "deadline": deadline})
-            + "\n"
-        )
         assert self.process.stdin is not None and self.process.stdout is not None
         patience = deadline + _GRACE + (_START if self.jobs == 0 else 0.0)
         self.jobs += 1
         try:
-            self.process.stdin.write(line.encode())
+            self.process.stdin.write(job.line(deadline))
             self.process.stdin.flush()
             ready, _, _ = select.select([self.process.stdout], [], [], patience)
             reply = self.process.stdout.readline() if ready else b""

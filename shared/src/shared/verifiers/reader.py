@@ -69,13 +69,12 @@ _SCALES = {
 }
 _CURRENCIES = {"¤": "dollar", "€": "euro", "£": "sterling", "¥": "yen", "₹": "rupee"}
 _SHORT_NOUNS = frozenset(
-    "men man boy cat dog pen egg car cup day way bag box hat toy pie kid row jar can ant bee cow pig hen".split()
+    ["men", "man", "boy", "cat", "dog", "pen", "egg", "car", "cup", "day", "way", "bag", "box", "hat", "toy", "pie", "kid", "row", "jar", "can", "ant", "bee", "cow", "pig", "hen"]
 )
 _NUMBER_WORDS = {
     w: i
     for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
     )
 }
 _LEAD = re.compile(
@@ -293,7 +292,7 @@ class Reader:
             if len(parts) > 1 and all(parts):
                 return SetOp(op, tuple(self.value(part) for part in parts))
         ratio = split_tokens(
-            tokens, lambda t: t.kind == "op" and t.value == ":" or t.kind == "cmd" and t.value == "colon"
+            tokens, lambda t: (t.kind == "op" and t.value == ":") or (t.kind == "cmd" and t.value == "colon")
         )
         if len(ratio) > 1 and all(ratio):
             return Ratio(tuple(self.value(part) for part in ratio))
@@ -336,7 +335,7 @@ class Reader:
             if builder is not None:
                 return builder
         parts = [part for part in split_tokens(inner, is_separator) if part]
-        if opening == "{" and first.kind == "cmd" or len(parts) > 1 or not parts:
+        if (opening == "{" and first.kind == "cmd") or len(parts) > 1 or not parts:
             return Group(opening, closing, tuple(self.item(part) for part in parts))
         if opening in "[(" and any(t.value in _RELATIONS for t in inner):
             return self.item(inner)
@@ -349,7 +348,7 @@ class Reader:
         depth = 0
         for index, token in enumerate(inner):
             divides = (
-                token.value in ("|", ":") and token.kind == "op" or token.value in ("mid", "colon", "vert")
+                (token.value in ("|", ":") and token.kind == "op") or token.value in ("mid", "colon", "vert")
             )
             if depth == 0 and divides and 0 < index < len(inner) - 1:
                 conditions = [part for part in split_tokens(inner[index + 1 :], is_separator) if part]
@@ -460,15 +459,15 @@ def _strip_filler(tokens: Sequence[Token]) -> list[Token]:
     """Remove empty words and stray punctuation around an item."""
     out = list(tokens)
     while out and (
-        out[-1].value in (".", ",", ";", "!")
-        and out[-1].value != "!"
-        or out[-1].kind == "text"
-        and _is_remark(out[-1].value)
+        (out[-1].value in (".", ",", ";", "!")
+        and out[-1].value != "!")
+        or (out[-1].kind == "text"
+        and _is_remark(out[-1].value))
     ):
         out.pop()
     while out and (
         out[0].kind == "text"
-        and (_is_filler(out[0].value) or len(out) > 1 and _is_filler(out[0].value + " "))
+        and (_is_filler(out[0].value) or (len(out) > 1 and _is_filler(out[0].value + " ")))
     ):
         out.pop(0)
     while out and out[0].kind == "word" and _is_filler(out[0].value) and len(out) > 1:

@@ -212,7 +212,7 @@ def intersect(left: list[Piece], right: list[Piece], budget: Budget) -> list[Pie
             if ah == bh:
                 high_closed = a.high_closed and b.high_closed
             lowest, highest = max(al, bl), min(ah, bh)
-            if lowest < highest or lowest == highest and low_closed and high_closed:
+            if lowest < highest or (lowest == highest and low_closed and high_closed):
                 out.append(Piece(low, high, low_closed, high_closed))
     return merge(out, budget)
 
@@ -224,7 +224,7 @@ def merge(parts: list[Piece], budget: Budget) -> list[Piece] | None:
         low, high = float_of(part.low, budget), float_of(part.high, budget)
         if low is None or high is None:
             return parts if len(parts) == 1 else None
-        if low > high or low == high and not (part.low_closed and part.high_closed):
+        if low > high or (low == high and not (part.low_closed and part.high_closed)):
             continue
         placed.append((low, not part.low_closed, high, part))
     placed.sort(key=lambda item: item[:3])
@@ -232,8 +232,8 @@ def merge(parts: list[Piece], budget: Budget) -> list[Piece] | None:
     for low, _, high, part in placed:
         if out:
             end, last = out[-1]
-            if low < end or low == end and (part.low_closed or last.high_closed):
-                if high > end or high == end and part.high_closed:
+            if low < end or (low == end and (part.low_closed or last.high_closed)):
+                if high > end or (high == end and part.high_closed):
                     out[-1] = (high, Piece(last.low, part.high, last.low_closed, part.high_closed))
                 continue
         out.append((high, part))

@@ -104,12 +104,12 @@ _SPELLING["in"] = "inch"
 _COMPOUND = {"speed": {"length": 1, "time": -1}, "volume": {"length": 3}}
 _COMPOUND_SCALE = {"speed": Fraction(1), "volume": Fraction(1, 1000)}
 _SILENT = frozenset({"unit", "units", "square", "cubic", "sq", "cu"})
-_FILLER = frozenset("of the a an each total altogether per".split())
+_FILLER = frozenset(["of", "the", "a", "an", "each", "total", "altogether", "per"])
 
 
 def is_unit(word: str) -> bool:
     """Whether a word is a unit we know (single letters count only where the caller knows the context)."""
-    return word in _SPELLING or word.lower() in _SPELLING and len(word) > 2 or word.lower() in _SILENT
+    return word in _SPELLING or (word.lower() in _SPELLING and len(word) > 2) or word.lower() in _SILENT
 
 
 def unit_name(word: str) -> str:

@@ -117,7 +117,7 @@ def _all_parts(response: str, answer: str, gold: str, policy: Policy) -> str | N
     if "," not in gold and " and " not in gold:
         return None
     found = [box[2].strip() for box in boxes(final_text(response, policy) or "") if box[3]]
-    from shared.verifiers.compare import readings
+    from shared.verifiers.equality import readings
     from shared.verifiers.nodes import Group
 
     reference = readings(gold, policy)[0]
@@ -145,11 +145,13 @@ def _decide_all(pairs: Iterable[Pair], policy: Policy) -> dict[Pair, tuple[Outco
         else:
             out[pair] = (Outcome.EQUAL if equal else Outcome.DIFFERENT, "")
     if hard:
-        from shared.verifiers.pool import shared_pool
+        from shared.verifiers.pool import Job, shared_pool
 
         known = [_hard_memory.get((*pair, policy)) for pair in hard]
         asked = [pair for pair, decision in zip(hard, known, strict=True) if decision is None]
-        fresh = dict(zip(asked, shared_pool().decide_all([(*pair, policy) for pair in asked]), strict=True))
+        fresh = dict(
+            zip(asked, shared_pool().decide_all([Job(*pair, policy) for pair in asked]), strict=True)
+        )
         for pair, decision in zip(hard, known, strict=True):
             out[pair] = decision or fresh[pair]
             if len(_hard_memory) < 10_000 and out[pair][0] in (Outcome.EQUAL, Outcome.DIFFERENT):
@@ -162,7 +164,7 @@ _hard_memory: dict[tuple[str, str, Policy], tuple[Outcome, str]] = {}
 
 def _in_place(gold: str, answer: str, policy: Policy) -> bool | None:
     """The comparison within the budget of the calling process, ``None`` if that does not suffice."""
-    from shared.verifiers.compare import judge
+    from shared.verifiers.equality import judge
     from shared.verifiers.exact import Exhausted, inline_budget
 
     try:

@@ -8,12 +8,13 @@ the kernel: a computation that no timer can interrupt ends the process, and the 
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import signal
 import sys
 from types import FrameType
 
-from shared.verifiers.compare import judge
+from shared.verifiers.equality import judge
 from shared.verifiers.exact import Exhausted, worker_budget
 from shared.verifiers.policy import Policy
 
@@ -35,13 +36,34 @@ def _limit_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
+def _decide(job: dict[str, object]) -> bool:
+    gold, answer = str(job["gold"]), str(job["answer"])
+    if job["kind"] == "math_verify":
+        return _math_verify(gold, answer, bool(job["gold_latex_only"]))
+    return judge(gold, answer, Policy(**job["policy"]), worker_budget())  # type: ignore[arg-type]
+
+
+def _math_verify(gold: str, answer: str, gold_latex_only: bool) -> bool:
+    """Math-Verify's metric as the papers call it: plain and LaTeX targets, six decimals, our clock.
+
+    The library hands only runs of digits and operators to SymPy's string parser, and a whole answer to
+    its own grammar; it stays in this limited process all the same.
+    """
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+
+    logging.disable(logging.CRITICAL)
+    both = (ExprExtractionConfig(), LatexExtractionConfig())
+    golds = parse(gold, (LatexExtractionConfig(),) if gold_latex_only else both, parsing_timeout=0)
+    found = parse(answer, both, parsing_timeout=0)
+    return bool(golds) and bool(found) and bool(verify(golds, found, float_rounding=6, timeout_seconds=0))
+
+
 def _answer(job: dict[str, object]) -> dict[str, str]:
-    policy = Policy(**job["policy"])  # type: ignore[arg-type]
     deadline = float(job["deadline"])  # type: ignore[arg-type]
     _limit_cpu(deadline)
     try:
         signal.setitimer(signal.ITIMER_REAL, deadline)
-        equal = judge(str(job["gold"]), str(job["answer"]), policy, worker_budget())
+        equal = _decide(job)
         signal.setitimer(signal.ITIMER_REAL, 0)
         return {"outcome": "equal" if equal else "different"}
     except _Deadline:
