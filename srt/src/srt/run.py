@@ -32,6 +32,7 @@ from shared.training.bases import WarmStart, warm_start
 from shared.training.measure import headline, measure
 from shared.verifiers import verify, verify_batch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from srt.config import SrtConfig
 from srt.guard import best_step, guard_of
@@ -196,6 +197,7 @@ def _evaluator(config: SrtConfig, problems: list[Problem], n: int, *, headline_o
 
 
 def _load(config: SrtConfig) -> tuple[Any, Any]:
+    transformers_logging.disable_progress_bar()
     path = base_model(config)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
