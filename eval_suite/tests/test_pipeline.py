@@ -128,6 +128,26 @@ def test_graders_side_by_side_over_the_same_draws(evaluate: Evaluate, record: Re
     assert loose["metrics"]["avg"]["mean"] == pytest.approx((3 + 1 + 1) / 12)
 
 
+def test_a_papers_own_grader_marks_the_same_draws(evaluate: Evaluate, record: Record, tmp_path: Path) -> None:
+    answers = {**ANSWERS, ("aime24", "0"): ["The answer is 1.", *boxed("1", "1.0", None)]}
+    out = tmp_path / "o"
+    run(evaluate, record(answers), out)
+    assert evaluate("score", "--out", out, "--grader", "sept_shipped", "--tasks", "aime24") == 0
+    assert evaluate("report", "--out", out, "--grader", "sept_shipped", "--tasks", "aime24") == 0
+    shipped, ours = metrics(out, "sept_shipped")["tasks"][0], metrics(out)["tasks"][0]
+    assert shipped["metrics"]["avg"]["mean"] == pytest.approx((2 + 1 + 1) / 12)  # it wants a box
+    assert ours["metrics"]["avg"]["mean"] == pytest.approx((3 + 1 + 1) / 12)
+
+
+def test_verdicts_of_other_verifier_code_are_not_reused(
+    evaluate: Evaluate, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(evaluate, record(ANSWERS), tmp_path / "o")
+    monkeypatch.setattr("eval_suite.graders.code_version", lambda: "newer")
+    assert evaluate("report", "--out", tmp_path / "o") == 0
+    assert "not scored yet" in metrics(tmp_path / "o")["aggregate"]["missing"]["aime24"]
+
+
 def test_another_setting_in_the_same_folder_is_not_mixed_in(
     evaluate: Evaluate, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

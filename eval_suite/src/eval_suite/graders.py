@@ -1,14 +1,19 @@
 """The graders: each turns the responses to one problem into verdicts and equivalence classes.
 
-A grader is a verifier policy under a name and a version. They read stored draws only, so any of
-them can be run over the same generations later and side by side.
+A grader is a verifier policy, or a paper's grader as shipped, under a name. They read stored draws
+only, so any of them can be run over the same generations later and side by side. Their version is
+a hash of the verifiers' sources: verdicts of other code are never reused.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
+import shared.verifiers
 from shared.problems import Outcome, Problem, Verdict
 from shared.verifiers import (
     BOXED,
@@ -21,6 +26,7 @@ from shared.verifiers import (
     mmlu_pro_letter,
     verify_batch,
 )
+from shared.verifiers.shipped.table import MODES
 
 from eval_suite.data import letters_of
 
@@ -34,17 +40,29 @@ class Grader:
 
     Attributes:
         id: as in the registry and on the command line.
-        version: raised when verdicts can change; verdicts of older versions are not reused.
         judge: (problems, responses) pairwise -> verdicts.
         classify: the verdicts of one problem's responses -> class number of each answer.
         about: one line.
     """
 
     id: str
-    version: int
     judge: Judge
     classify: Classify
     about: str
+
+    @property
+    def version(self) -> str:
+        """Changes whenever code that decides verdicts does."""
+        return code_version()
+
+
+@cache
+def code_version() -> str:
+    """Hash of the sources of ``shared.verifiers`` and of this module."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sorted(Path(shared.verifiers.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _policy_grader(name: str, policy: Policy, about: str) -> Grader:
@@ -54,7 +72,29 @@ def _policy_grader(name: str, policy: Policy, about: str) -> Grader:
     def classify(verdicts: Sequence[Verdict]) -> list[int | None]:
         return equivalence_classes([verdict.extracted for verdict in verdicts], policy)
 
-    return Grader(name, 1, judge, classify, about)
+    return Grader(name, judge, classify, about)
+
+
+def _shipped_grader(name: str, policy: Policy) -> Grader:
+    """A paper's own marks, beside the answers and classes that our policy reads."""
+
+    def judge(problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
+        golds = [problem.answer or "" for problem in problems]
+        scores = MODES[name](responses, golds)
+        read = verify_batch(responses, golds, policy)
+        return [_with_score(verdict, score) for verdict, score in zip(read, scores, strict=True)]
+
+    def classify(verdicts: Sequence[Verdict]) -> list[int | None]:
+        return equivalence_classes([verdict.extracted for verdict in verdicts], policy)
+
+    return Grader(name, judge, classify, f"the {name.split('_')[0]} authors' grader, defects included")
+
+
+def _with_score(verdict: Verdict, score: float) -> Verdict:
+    if score > 0:
+        return replace(verdict, outcome=Outcome.EQUAL, score=score)
+    unread = verdict.extracted is None
+    return replace(verdict, outcome=Outcome.NO_ANSWER if unread else Outcome.DIFFERENT, score=0.0)
 
 
 def _judge_letters(problems: Sequence[Problem], responses: Sequence[str]) -> list[Verdict]:
@@ -93,8 +133,13 @@ GRADERS: dict[str, Grader] = {
         _policy_grader("boxed", BOXED, "only a complete box, compared by value"),
         _policy_grader("science", SCIENCE, "as math, 1 % relative tolerance between numbers"),
         _policy_grader("tables", TABLES, "as math, 0.1 % relative tolerance between numbers"),
-        Grader("letters", 1, _judge_letters, _classes_by_letter, "an option letter that the question has"),
-        Grader("mmlu_pro", 1, _judge_mmlu_pro, _classes_by_letter, "the official MMLU-Pro extraction chain"),
+        Grader("letters", _judge_letters, _classes_by_letter, "an option letter that the question has"),
+        Grader("mmlu_pro", _judge_mmlu_pro, _classes_by_letter, "the official MMLU-Pro extraction chain"),
+        *(
+            _shipped_grader(name, LETTERS if "letter" in name else MATH)
+            for name in MODES
+            if name.endswith("_shipped")
+        ),
     )
 }
 
