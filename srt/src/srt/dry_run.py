@@ -11,7 +11,7 @@ import sys
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from shared.on_verl import compose_run
+from shared.on_verl import VerlEngine, compose_run
 from shared.on_verl.estimate import estimate
 
 from srt.cluster import verl_run
@@ -37,6 +37,11 @@ def dry_run(config: SrtConfig) -> str:
         validation_problems=config.eval.watch_problems,
     )
     return f"verl accepts {config.run_name} seed {config.seed}; nothing was started.\n{needs}"
+
+
+def engine_of(config: SrtConfig) -> VerlEngine:
+    """The part of a configuration that is verl's."""
+    return verl_run(config).engine
 
 
 def composed(name: str, overrides: list[str]) -> SrtConfig:

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SRT on the easiest third of DAPO by pass rate (paper v1, mitigation 3).
+# Written by `python -m srt.render_scripts` from srt/configs/scripts.yaml: edit that, not this.
+#
+#   srt/scripts/easy_by_pass_rate.sh [preset=llama31_8b] [train_set=math12k] [seed=1] [any other override]
+#
+# Run it again to continue; exit status 75 means that it was stopped and has saved a checkpoint.
+# SCALE=gpu takes one GPU and a small model. DATA=folder takes data from there instead of the hub.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+settings=(--config-name "${SCALE:-paper}" arm=srt train_set=dapo_easy_pass_rate "$@")
+python -m srt.preflight ${DATA:+--from-folder "$DATA"} "${settings[@]}"
+exec python -m srt.train "${settings[@]}"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# A trained run through the exam under SRT's protocol. Written by `python -m srt.render_scripts`.
+#
+#   srt/scripts/evaluate.sh RUN_FOLDER [options of eval_suite]
+#
+# The newest checkpoint is converted to RUN_FOLDER/model once; DATA_DIR holds the benchmarks
+# (default data/eval_suite, made by `make eval-data SUITE=srt`).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+folder=${1:?name a run folder, for example outputs/qwen25_math_7b/srt/paper/srt_dapo/seed0}
+shift
+if [[ ! -f $folder/model/config.json ]]; then
+  python -m shared.on_verl.export "$folder" "$folder/model"
+fi
+exec python -m eval_suite run --suite srt --backend vllm --model "$folder/model" \
+  --data-dir "${DATA_DIR:-data/eval_suite}" "$@"

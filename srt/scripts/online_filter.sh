@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SRT on groups whose vote share reaches 0.6, resampled until the batch is full (paper v1, mitigation 4).
+# Written by `python -m srt.render_scripts` from srt/configs/scripts.yaml: edit that, not this.
+#
+#   srt/scripts/online_filter.sh [preset=llama31_8b] [train_set=math12k] [seed=1] [any other override]
+#
+# Run it again to continue; exit status 75 means that it was stopped and has saved a checkpoint.
+# SCALE=gpu takes one GPU and a small model. DATA=folder takes data from there instead of the hub.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+settings=(--config-name "${SCALE:-paper}" arm=online_filter "$@")
+python -m srt.preflight ${DATA:+--from-folder "$DATA"} "${settings[@]}"
+exec python -m srt.train "${settings[@]}"

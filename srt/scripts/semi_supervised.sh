@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# True labels for 70 % of the prompts, the vote for the others (authors' --add_self_consistency_labels).
+# Written by `python -m srt.render_scripts` from srt/configs/scripts.yaml: edit that, not this.
+#
+#   srt/scripts/semi_supervised.sh [preset=llama31_8b] [train_set=math12k] [seed=1] [any other override]
+#
+# Run it again to continue; exit status 75 means that it was stopped and has saved a checkpoint.
+# SCALE=gpu takes one GPU and a small model. DATA=folder takes data from there instead of the hub.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+settings=(--config-name "${SCALE:-paper}" arm=semi_supervised "$@")
+python -m srt.preflight ${DATA:+--from-folder "$DATA"} "${settings[@]}"
+exec python -m srt.train "${settings[@]}"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SRT on the test prompts themselves, without their labels (paper, test-time training).
+# Written by `python -m srt.render_scripts` from srt/configs/scripts.yaml: edit that, not this.
+#
+#   srt/scripts/test_time.sh [preset=llama31_8b] [train_set=math12k] [seed=1] [any other override]
+#
+# Run it again to continue; exit status 75 means that it was stopped and has saved a checkpoint.
+# SCALE=gpu takes one GPU and a small model. DATA=folder takes data from there instead of the hub.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+settings=(--config-name "${SCALE:-paper}" arm=test_time "$@")
+python -m srt.preflight ${DATA:+--from-folder "$DATA"} "${settings[@]}"
+exec python -m srt.train "${settings[@]}"
