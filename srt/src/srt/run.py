@@ -27,6 +27,7 @@ from shared.training import (
     TrainConfig,
     Trainer,
     load_weights,
+    weights,
 )
 from shared.training.bases import WarmStart, warm_start
 from shared.training.measure import headline, measure
@@ -113,13 +114,13 @@ def run(config: SrtConfig, trackers: Sequence[Tracker] = ()) -> Outcome:
     if stored.exists():
         return _read(stored)
     result = trainer.run()
+    base, _ = _load(config)
     selected = result.step
     if config.guard.select == "best":
         selected = best_step(result.history)
-        load_weights(model, load_file(folder / "checkpoints" / f"step-{selected:06d}" / "model.safetensors"))
+        load_weights(model, _weights_at(folder, selected, base))
     examiner = _evaluator(config, test, config.eval.n, headline_only=False)
     after = measure(examiner, sampler)
-    base, _ = _load(config)
     before = measure(examiner, TorchSampler(base, tokenizer, progress=False))
     outcome = Outcome(
         run=Run(
@@ -139,6 +140,13 @@ def run(config: SrtConfig, trackers: Sequence[Tracker] = ()) -> Outcome:
     )
     _write(stored, outcome)
     return outcome
+
+
+def _weights_at(folder: Path, step: int, base: Any) -> dict[str, torch.Tensor]:
+    """The policy's weights after ``step`` updates; before the first they are the starting model's."""
+    if step == 0:
+        return weights(base)
+    return load_file(folder / "checkpoints" / f"step-{step:06d}" / "model.safetensors")
 
 
 def train_config(config: SrtConfig) -> TrainConfig:
