@@ -79,6 +79,7 @@ def evaluate(data: Path) -> Callable[..., int]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_registry() -> None:
+def _fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_more", [])
     registry.tasks.cache_clear()
     registry.profiles.cache_clear()

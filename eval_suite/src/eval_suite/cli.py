@@ -1,4 +1,7 @@
-"""``python -m eval_suite``: tasks | prepare | generate | score | report | run | compare | contamination."""
+"""``python -m eval_suite``: tasks | prepare | generate | score | report | run | compare | ...
+
+Also ``contamination`` (overlap of a training set with a suite) and ``world`` (a mini world as an exam).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval_suite import commands
+from eval_suite.registry import add_folder
 
 DATA_DIR = Path("data/eval_suite")
 
@@ -16,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of use are one sentence on stderr and exit status 2."""
     options = parser().parse_args(arguments)
     try:
+        if getattr(options, "registry", None):
+            add_folder(options.registry)
         options.run(options)
     except BrokenPipeError:
         return 1  # the reader of our output went away
@@ -64,14 +70,25 @@ def parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("--out", type=Path, required=True, help="folder of an earlier generate")
         verb.add_argument("--tasks", help="only these, with commas")
+        _registry(verb)
         _data(verb)
         _judging(verb)
         verb.set_defaults(run=run)
+
+    verb = verbs.add_parser("world", help="write a mini world's held-out problems as an exam")
+    verb.add_argument("folder", type=Path, help="becomes a registry, for --registry")
+    verb.add_argument("--modulus", type=int, default=10)
+    verb.add_argument("--levels", type=int, nargs="+", default=[4, 5, 6, 7])
+    verb.add_argument("--problems", type=int, default=256)
+    verb.add_argument("--n", type=int, default=16, help="samples per problem (default 16)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.set_defaults(run=commands.world)
 
     verb = verbs.add_parser("compare", help="paired comparison of two runs of the same exam")
     verb.add_argument("first", type=Path, help="output folder of run A")
     verb.add_argument("second", type=Path, help="output folder of run B")
     verb.add_argument("--tasks", help="only these, with commas")
+    _registry(verb)
     verb.add_argument("--json", type=Path, help="also write the result here")
     _data(verb)
     _judging(verb)
@@ -94,6 +111,11 @@ def _selection(verb: argparse.ArgumentParser) -> None:
         "--suite", default="card17", help="a suite or profile, or task ids with commas (default card17)"
     )
     verb.add_argument("--tasks", help="only these tasks of the suite, with commas")
+    _registry(verb)
+
+
+def _registry(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--registry", type=Path, help="a folder with more tasks/*.yaml and profiles/*.yaml")
 
 
 def _data(verb: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from eval_suite import prepare as preparing
 from eval_suite.compare import compare_runs, format_comparison
 from eval_suite.graders import GRADERS
 from eval_suite.layout import OutputFolder, SuiteRecord
+from eval_suite.mini_world import write_world_exam
 from eval_suite.plan import Changes, TaskPlan
 from eval_suite.registry import Profile, profile, profiles, select
 from eval_suite.report import format_table, write_report
@@ -80,6 +81,19 @@ def report(options: argparse.Namespace) -> None:
     write_report(folder, out.suite(), results, mean)
     print(format_table(out.suite(), results, mean))
     print(f"\n{folder / 'report.html'}")
+
+
+def world(options: argparse.Namespace) -> None:
+    """Write a mini world as an exam."""
+    name = write_world_exam(
+        options.folder,
+        modulus=options.modulus,
+        levels=options.levels,
+        problems=options.problems,
+        n=options.n,
+        seed=options.seed,
+    )
+    print(f"run it with: --registry {options.folder} --suite {name} --data-dir {options.folder / 'data'}")
 
 
 def compare(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ import shared.verifiers
 from shared.problems import Outcome, Problem, Verdict
 from shared.verifiers import (
     BOXED,
+    EXACT,
     LETTERS,
     MATH,
     SCIENCE,
@@ -131,6 +132,7 @@ GRADERS: dict[str, Grader] = {
     for grader in (
         _policy_grader("math", MATH, "a box or a final-answer phrase, compared by value"),
         _policy_grader("boxed", BOXED, "only a complete box, compared by value"),
+        _policy_grader("exact", EXACT, "a complete box, compared as text: the mini worlds"),
         _policy_grader("science", SCIENCE, "as math, 1 % relative tolerance between numbers"),
         _policy_grader("tables", TABLES, "as math, 0.1 % relative tolerance between numbers"),
         Grader("letters", _judge_letters, _classes_by_letter, "an option letter that the question has"),

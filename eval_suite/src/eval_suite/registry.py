@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 ROOT = Path(__file__).resolve().parents[2]
+_more: list[Path] = []
 PLACEHOLDERS = ("problem", "stem", "options", "category", "cot", "answer")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
@@ -203,13 +204,13 @@ M = TypeVar("M", Task, Profile)
 @cache
 def tasks() -> dict[str, Task]:
     """All tasks by id."""
-    return _read_all(ROOT / "tasks", Task)
+    return _read_all("tasks", Task)
 
 
 @cache
 def profiles() -> dict[str, Profile]:
     """All profiles by id; every task they name exists."""
-    found = _read_all(ROOT / "profiles", Profile)
+    found = _read_all("profiles", Profile)
     for profile in found.values():
         unknown = (set(profile.tasks) | set(profile.overrides)) - set(tasks())
         if unknown:
@@ -243,16 +244,30 @@ def select(suite: str, only: str | None = None) -> list[Task]:
     return [tasks()[name] for name in ids if name in wanted]
 
 
-def _read_all(folder: Path, model: type[M]) -> dict[str, M]:
-    found = {}
-    for path in sorted(folder.glob("*.yaml")):
+def add_folder(folder: Path) -> None:
+    """Read ``tasks/*.yaml`` and ``profiles/*.yaml`` of another folder as well.
+
+    Raises:
+        ValueError: the folder has neither.
+    """
+    if not (folder / "tasks").is_dir() and not (folder / "profiles").is_dir():
+        raise ValueError(f"{folder} has no tasks/ or profiles/ folder: it is not a registry")
+    if folder not in _more:
+        _more.append(folder)
+    tasks.cache_clear()
+    profiles.cache_clear()
+
+
+def _read_all(kind: str, model: type[M]) -> dict[str, M]:
+    found: dict[str, M] = {}
+    for path in [path for root in (ROOT, *_more) for path in sorted((root / kind).glob("*.yaml"))]:
         try:
             entry = model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         except ValidationError as error:
-            raise ValueError(f"{path.parent.name}/{path.name}: {error}") from error
+            raise ValueError(f"{kind}/{path.name}: {error}") from error
         if entry.id != path.stem:
-            raise ValueError(
-                f"{path.parent.name}/{path.name} has id {entry.id!r}: id and file name must agree"
-            )
+            raise ValueError(f"{kind}/{path.name} has id {entry.id!r}: id and file name must agree")
+        if entry.id in found:
+            raise ValueError(f"{path}: there is already an entry {entry.id!r}: choose another id")
         found[entry.id] = entry
     return found

@@ -96,18 +96,18 @@ class Renderer:
         if begin is None and self.bos == "always":
             raise ValueError("bos='always', but this tokenizer has no BOS token")
         has_bos = bool(ids) and ids[0] == begin
-        if self._wants_bos() and not has_bos:
+        if self._wants_bos(text) and not has_bos:
             ids = [begin, *ids]
         elif self.bos == "never" and has_bos:
             ids = ids[1:]
         return text, tuple(ids)
 
-    def _wants_bos(self) -> bool:
+    def _wants_bos(self, text: str) -> bool:
         if self.bos != "auto":
             return self.bos == "always"
         if self.chat != "none":
             return False  # the template wrote it, or did not mean it
-        own = self.tokenizer("x")["input_ids"]  # type: ignore[misc]
+        own = self.tokenizer(text)["input_ids"]  # type: ignore[misc]
         begin = self.tokenizer.bos_token_id  # type: ignore[union-attr]
         return begin is not None and own[:1] == [begin]
 
