@@ -109,12 +109,13 @@ def test_prompts_come_in_the_order_of_the_local_engine(srt: dict[str, Any]) -> N
 
 def test_labels_and_rewards_equal_the_local_vote(srt: dict[str, Any]) -> None:
     recipe, dropped = build(srt["config"]), 0
+    source = prompt_source(srt["config"], NoSampler(), srt["folder"])
     for step in range(1, STEPS + 1):
         rows = rows_of(srt["folder"], step)
-        groups = [_group(row) for row in rows]
+        groups = [_group(row, source.take(int(row["uid"]), 1)[0]) for row in rows]
         context = StepContext(srt["config"].seed, step - 1, STEPS)
         for row, group, reward in zip(rows, groups, recipe.reward(groups, context), strict=True):
-            assert row["answer"] is None  # the truth stays hidden
+            assert group.problem.answer is None  # SRT never sees the truth
             assert row["label"] == reward.label
             assert [r["reward"] for r in row["responses"]] == list(reward.rewards)
             if row["kept"]:
@@ -137,9 +138,9 @@ def test_ground_truth_rewards_the_true_answer(ground_truth: dict[str, Any]) -> N
     recipe, source = build(config), prompt_source(config, NoSampler(), folder)
     for step in (1, 2):
         for row in rows_of(folder, step):
-            truth = truth_of(source.take(int(row["uid"]), 1)[0])
-            assert row["label"] == row["answer"] == truth
-            (reward,) = recipe.reward([_group(row)], StepContext(config.seed, step - 1, 2))
+            problem = source.take(int(row["uid"]), 1)[0]
+            assert row["label"] == problem.answer == truth_of(problem)
+            (reward,) = recipe.reward([_group(row, problem)], StepContext(config.seed, step - 1, 2))
             assert [r["reward"] for r in row["responses"]] == list(reward.rewards)
 
 
@@ -161,9 +162,8 @@ def test_the_checkpoint_is_a_changed_model_that_the_local_engine_samples(
     assert any("boxed" in r.text for row in sampled for r in row)
 
 
-def _group(row: dict[str, Any]) -> Group:
-    problem = Problem(row["problem"], row["prompt"], row["answer"], "world")
-    responses = (
-        Response(r["text"], finish_reason=FinishReason(r["finish_reason"])) for r in row["responses"]
-    )
+def _group(row: dict[str, Any], problem: Problem) -> Group:
+    """A dumped group as it was when it was rewarded."""
+    rows = row["responses"]
+    responses = [Response(r["text"], finish_reason=FinishReason(r["finish_reason"])) for r in rows]
     return Group(problem, tuple(responses))

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +62,12 @@ def compose_run(run: VerlRun) -> Any:
     if run.engine.platform == "cpu":
         os.environ.update(CPU_ENVIRONMENT)  # before verl is imported: it picks its platform then
     validates = run.validation is not None
-    config = compose(run.train, run.engine, run.recipe.call(), run.folder.absolute(), validates=validates)
+    engine = run.engine
     if run.grade is not None:
-        config.reward.custom_reward_function.reward_kwargs = {
-            "grader": {"path": run.grade.path, "args": list(run.grade.args)}
-        }
+        grader = {"path": run.grade.path, "args": list(run.grade.args)}
+        arguments = {"+reward.custom_reward_function.reward_kwargs": {"grader": grader}}
+        engine = replace(engine, overrides={**engine.overrides, **arguments})
+    config = compose(run.train, engine, run.recipe.call(), run.folder.absolute(), validates=validates)
     validate(config)
     return config
 
