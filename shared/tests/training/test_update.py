@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from shared.training import (
     TrainConfig,
     update,
 )
-from small_run import CONFIG, loss, problem, recipe
+from small_run import CONFIG, loss, problem, recipe, trainer
 from tiny_policy import tiny_model, tiny_tokenizer
 
 from shared import algorithms
@@ -210,3 +211,16 @@ def test_a_recipe_that_needs_a_reference_says_so() -> None:
     policy.reference = None
     with pytest.raises(ValueError, match="reads a reference model"):
         update(policy, recipe(kl_in_reward=0.1), make_batch(MIXED), LINEAR, CONTEXT)
+
+
+def test_gradient_checkpointing_gives_the_same_run(tmp_path: Path) -> None:
+    config = replace(CONFIG, steps=2, eval_every=0, save_every=0)
+    plain = trainer(tmp_path / "plain", config=config, evaluator=None)
+    plain.run()
+    checkpointed = trainer(
+        tmp_path / "checkpointed", config=replace(config, gradient_checkpointing=True), evaluator=None
+    )
+    assert checkpointed.policy.model.training and not checkpointed.policy.forward.shares_prompts
+    checkpointed.run()
+    for a, b in zip(plain.policy.model.parameters(), checkpointed.policy.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=2e-3, rtol=1e-2)

@@ -103,6 +103,7 @@ class Trainer:
             reference = copy.deepcopy(model)  # before a checkpoint replaces the initial weights
         if config.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            model.train()  # transformers checkpoints in training mode only; sampling leaves it for a while
         self.policy = Policy(
             model=model,
             tokenizer=tokenizer,
@@ -144,6 +145,7 @@ class Trainer:
                 bar.update(task, completed=step)
                 if signals.received is not None:
                     self._save(step)
+                    self.folder.log.close()
                     raise Interrupted(step)
                 if self.config.save_every and step % self.config.save_every == 0:
                     self._save(step)

@@ -104,6 +104,7 @@ def train_supervised(
             bar.update(task, completed=step)
             if signals.received is not None:
                 run.save(step, {})
+                run.log.close()
                 raise Interrupted(step)
             if config.save_every and step % config.save_every == 0:
                 run.save(step, {})
