@@ -1,0 +1,196 @@
+"""The offline variant: one answer a question from the starting model, then training on that fixed set.
+
+Answers are generated and stored by ``shared.generation`` (the exam's path: resumable, sharded, any
+engine), and the same records are read by training, so there is one schema from end to end.
+``python -m sept.offline`` generates, and writes the set as chat rows for verl's SFT trainer.
+
+The updates are those of the online loop with a sampler that looks answers up (:class:`StoredAnswers`),
+so "offline" differs from SePT in nothing but the age of the answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from shared.generation import (
+    OVERLONG,
+    Draw,
+    Engine,
+    HFEngine,
+    PartStore,
+    Prompt,
+    SamplingSettings,
+    Shard,
+    VLLMEngine,
+    generate,
+)
+from shared.problems import FinishReason, Problem, Response
+from shared.sampling import SamplingParams, encode_prompt
+from shared.training.experiment import base_model
+from shared.training.runlog import write_atomically
+from transformers import AutoTokenizer
+
+from sept.commands import composed
+from sept.config import SeptConfig
+from sept.prompts import questions
+
+TASK = "sept"
+
+
+class StoredAnswers:
+    """A sampler that looks up the answer to each question.
+
+    Text is read back as tokens, with the end-of-sequence token where the answer had come to its end.
+
+    Args:
+        problems: the training set.
+        draws: one stored answer to each of them.
+        tokenizer: of the model.
+    """
+
+    def __init__(self, problems: Sequence[Problem], draws: Sequence[Draw], tokenizer: Any) -> None:
+        by_id = {draw.problem_id: draw for draw in draws if draw.sample == 0}
+        missing = [p.id for p in problems if p.id not in by_id]
+        if missing:
+            raise ValueError(
+                f"{len(missing)} of {len(problems)} questions have no stored answer (first: {missing[0]}): "
+                "run `python -m sept.offline generate` again, it continues"
+            )
+        self._answers = {p.prompt: response_of(by_id[p.id], tokenizer) for p in problems}
+
+    def sample(
+        self, prompts: Sequence[str], params: SamplingParams, *, seed_keys: Sequence[Sequence[int]]
+    ) -> list[list[Response]]:
+        """The stored answer to each prompt; temperature and seeds have no say.
+
+        Raises:
+            ValueError: more than one answer is asked for, or a prompt is not in the set.
+        """
+        if params.n != 1:
+            raise ValueError(f"sampling.n is {params.n}: the offline set has one answer a question")
+        unknown = [p for p in prompts if p not in self._answers]
+        if unknown:
+            raise ValueError(f"there is no stored answer to {unknown[0]!r}")
+        return [[self._answers[p]] for p in prompts]
+
+
+def response_of(draw: Draw, tokenizer: Any) -> Response:
+    """A stored draw as the response to train on."""
+    ids = list(tokenizer(draw.text, add_special_tokens=False)["input_ids"])
+    ended = draw.finish_reason == FinishReason.STOP.value
+    if ended:
+        ids.append(tokenizer.eos_token_id)
+    reason = FinishReason.STOP if ended else FinishReason.LENGTH
+    return Response(draw.text, tuple(ids), finish_reason=reason)
+
+
+def answers(
+    config: SeptConfig,
+    problems: Sequence[Problem],
+    folder: Path,
+    engine: Engine,
+    tokenizer: Any,
+    shard: Shard,
+) -> list[Draw]:
+    """Generate what is missing of one answer a question at τ = ``sampling.tau_start``; all that is stored."""
+    settings = SamplingSettings(
+        temperature=config.sampling.tau_start,
+        top_p=config.sampling.top_p,
+        max_new_tokens=config.sampling.max_new_tokens,
+        max_prompt_tokens=config.sampling.max_prompt_tokens,
+        seed=config.seed,
+    )
+    prompts = [
+        Prompt(
+            TASK,
+            p.id,
+            ({"role": "user", "content": p.prompt},),
+            p.prompt,
+            tuple(encode_prompt(tokenizer, p.prompt)),
+        )
+        for p in problems
+    ]
+    store = PartStore(folder, Draw)
+    generate(prompts, 1, settings, engine, store, shard=shard)
+    return store.load()
+
+
+def local_answers(config: SeptConfig, base: str, folder: Path, tokenizer: Any) -> StoredAnswers:
+    """The offline set of a run on the local engine, generated if it is not there yet."""
+    problems = questions(config)
+    engine = HFEngine(base, rows=256)
+    draws = answers(config, problems, folder, engine, tokenizer, Shard())
+    return StoredAnswers(problems, draws, tokenizer)
+
+
+def chat_rows(problems: Sequence[Problem], draws: Sequence[Draw]) -> bytes:
+    """The set as parquet with a ``messages`` column, as verl's SFT trainer reads it; ordered by problem.
+
+    Questions that were too long to be asked are left out; answers that were cut off are kept (the
+    paper filters nothing).
+    """
+    by_id = {draw.problem_id: draw for draw in draws}
+    rows = []
+    for problem in problems:
+        draw = by_id.get(problem.id)
+        if draw is None:
+            raise ValueError(f"question {problem.id} has no stored answer: generate the rest first")
+        if draw.finish_reason != OVERLONG:
+            turns = [
+                {"role": "user", "content": problem.prompt},
+                {"role": "assistant", "content": draw.text},
+            ]
+            rows.append({"id": problem.id, "messages": turns, "finish_reason": draw.finish_reason})
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``generate`` answers (one shard of them), then ``rows`` to write the training file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sept.offline", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("what", choices=("generate", "rows"))
+    parser.add_argument("--folder", type=Path, required=True, help="stored answers")
+    parser.add_argument("--shard", type=Shard.parse, default=Shard(), help="i/N, to share the work")
+    parser.add_argument("--engine", choices=("vllm", "hf"), default="vllm")
+    parser.add_argument("--file", type=Path, help="rows: the parquet file to write")
+    parser.add_argument("--config-name", default="paper")
+    parser.add_argument("overrides", nargs="*", help="for example preset=qwen25_math_7b arm=offline")
+    given = parser.parse_args(arguments)
+    try:
+        config = composed(given.config_name, given.overrides)
+        problems = questions(config)
+        if given.what == "rows":
+            if given.file is None:
+                raise ValueError("rows needs --file: the parquet file to write")
+            write_atomically(given.file, chat_rows(problems, PartStore(given.folder, Draw).load()))
+            return 0
+        base = base_model(config.model, config.world, config.seed, Path(config.run.base_cache))
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        engine: Engine = HFEngine(base) if given.engine == "hf" else _vllm(config, base)
+        stored = answers(config, problems, given.folder, engine, tokenizer, given.shard)
+        print(f"{len(stored)} of {len(problems)} questions are answered in {given.folder}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _vllm(config: SeptConfig, base: str) -> Engine:
+    # the authors' generation script uses CUDA graphs and 0.9 of the memory (spec §3.2)
+    return VLLMEngine(
+        base, tensor_parallel=config.engine.tensor_parallel, gpu_memory=0.9, dtype=config.model.dtype
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
