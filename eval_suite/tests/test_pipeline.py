@@ -215,6 +215,27 @@ def test_dry_run_prints_prompts_and_budget_and_writes_nothing(
     assert not (tmp_path / "o").exists()
 
 
+def test_mmlu_pro_groups_weigh_questions_and_guessing_is_a_separate_column(
+    evaluate: Evaluate, record: Record, tmp_path: Path, data: Path
+) -> None:
+    categories = [*["physics"] * 3, "biology", "chemistry", "computer science", "engineering", "math", "law"]
+    rows = [
+        {"id": f"mmlu_pro/{i}", "problem": "?", "answer": "A", "choices": ["x"] * 5, "meta": {"category": c}}
+        for i, c in enumerate(categories)
+    ]
+    (data / "mmlu_pro.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    says = ["the answer is (A).", "the answer is (A).", "nothing", "the answer is (B)."]
+    answers = {("mmlu_pro", str(i)): [says[i] if i < 4 else "Answer: A"] for i in range(9)}
+    common = ["--backend", "replay", "--recording", record(answers), "--out", tmp_path / "o"]
+    assert evaluate("run", "--suite", "mmlu_pro", "--grader", "mmlu_pro", *common) == 0
+    (task,) = metrics(tmp_path / "o", "mmlu_pro")["tasks"]
+    assert task["categories"]["physics"] == {"n": 3, "avg": pytest.approx(2 / 3)}
+    assert task["categories"]["group: STEM"] == {"n": 8, "avg": pytest.approx(6 / 8)}  # not a mean of means
+    assert "group: humanities" not in task["categories"]  # history and philosophy are missing
+    assert task["guess_adjusted"]["group: STEM"] == pytest.approx((6 + 1 / 5) / 8)
+    assert task["guess_adjusted"]["law"] == 1.0
+
+
 def test_replay_of_an_earlier_run(evaluate: Evaluate, record: Record, tmp_path: Path) -> None:
     first = run(evaluate, record(ANSWERS), tmp_path / "o")
     second = run(evaluate, tmp_path / "o" / "gen", tmp_path / "o2")

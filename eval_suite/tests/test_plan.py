@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -110,6 +111,18 @@ def test_wrong_data_stops_with_the_two_hashes(data: Path) -> None:
     assert load(tasks()["aime24"], data, accept=True).verified is False
     with pytest.raises(FileNotFoundError, match=r"no aime25\.jsonl"):
         load(tasks()["aime25"], data)
+
+
+def test_what_was_pinned_at_the_first_fetch_is_known(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha = hashlib.sha256((data / "aime24.jsonl").read_bytes()).hexdigest()
+    monkeypatch.setattr("eval_suite.data.pinned", lambda name: {"sha256": sha, "revision": "abc", "rows": 30})
+    with pytest.raises(ValueError, match="30 rows are registered"):
+        load(tasks()["aime24"], data)
+    lines = "".join(f'{{"id": "{i}", "problem": "p", "answer": "1"}}\n' for i in range(30))
+    (data / "aime24.jsonl").write_text(lines)
+    sha = hashlib.sha256(lines.encode()).hexdigest()
+    loaded = load(tasks()["aime24"], data)
+    assert (loaded.verified, loaded.complete, loaded.note) == (True, True, "fetched at abc")
 
 
 def test_real_data_is_known_defects_are_dropped_and_samples_are_marked(benchmarks: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -59,6 +60,7 @@ class OpenAIEngine:
         self._concurrency = concurrency
         self._tries = tries
         self._backoff = backoff
+        self._stopped = threading.Event()
         served = self._served(model)
         self._model = served["id"]
         self.context = served.get("max_model_len")
@@ -73,21 +75,23 @@ class OpenAIEngine:
         source = iter(units)
         running: set[Future[list[Draw]]] = set()
         # a unit's samples run one after another in a thread of its own; units run side by side
-        with ThreadPoolExecutor(self._concurrency) as pool:
-            try:
-                while True:
-                    while len(running) < 2 * self._concurrency:
-                        unit = next(source, None)
-                        if unit is None:
-                            break
-                        running.add(pool.submit(self._unit, unit, settings))
-                    if not running:
-                        return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        pool = ThreadPoolExecutor(self._concurrency)
+        try:
+            while True:
+                while len(running) < 2 * self._concurrency:
+                    unit = next(source, None)
+                    if unit is None:
+                        break
+                    running.add(pool.submit(self._unit, unit, settings))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            self._stopped.set()  # whoever waits to try again gives up
+            pool.shutdown(wait=True, cancel_futures=True)
+            self._stopped.clear()
 
     def _unit(self, unit: Unit, settings: SamplingSettings) -> list[Draw]:
         limit = prompt_limit(settings, self.context)
@@ -163,8 +167,8 @@ class OpenAIEngine:
                 problem = f"status {response.status_code}: {response.text[:200]}"
                 after = response.headers.get("Retry-After", "")
                 pause = float(after) if after.isdigit() else pause
-            if attempt + 1 < self._tries:
-                time.sleep(pause)
+            if attempt + 1 < self._tries and self._stopped.wait(pause):
+                break
         raise ConnectionError(
             f"no answer from {self._client.base_url}{path} after {self._tries} tries ({problem}). What was "
             "finished is stored: start the server and run the same command again"
