@@ -30,9 +30,10 @@ from eval_suite.score import ProblemScore
 from shared.generation import PartStore
 
 BATCH = 8
+_LAST_NUMBER = r"(-?[$0-9.,]{2,})|(-?[0-9]+)"  # lm-eval's own "flexible-extract" of its gsm8k task
 EXTRACTION = {
-    # lm-eval's own "flexible-extract" of its gsm8k task
-    "gsm8k": r"(-?[$0-9.,]{2,})|(-?[0-9]+)",
+    "gsm8k": _LAST_NUMBER,
+    "asdiv": _LAST_NUMBER,  # easy enough for a tiny model to be right sometimes
     # the letter of the answer phrase or box, as its multiple-choice chain-of-thought tasks have it
     "mmlu_stem": r"(?:answer is|boxed\{)\s*\(?([A-J])\)?",
 }
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--lm-eval", required=True, help="Python of an environment with lm-eval")
     parser.add_argument("--limit", type=int, default=16)
     parser.add_argument("--max-new-tokens", type=int, default=96)
-    parser.add_argument("--tasks", default="gsm8k,mmlu_stem")
+    parser.add_argument("--tasks", default="gsm8k,mmlu_stem,asdiv")
     options = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     columns = ("task", "problems", "same text", "same verdict", "accuracy here", "lm-eval")

@@ -19,7 +19,7 @@ from eval_suite.aggregate import Aggregate
 from eval_suite.layout import SuiteRecord
 from eval_suite.measure import TaskResult
 
-_BROWSE_PROBLEMS, _BROWSE_DRAWS, _BROWSE_CHARACTERS = 200, 8, 4000
+_BROWSE_PROBLEMS, _BROWSE_DRAWS, _BROWSE_CHARACTERS = 60, 4, 2000
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 260, 150, 34, 22
 _BINS = 20
 
