@@ -140,7 +140,7 @@ class Comparison:
         self.budget.spend(10)
         if left == right:
             return True
-        left, right = _plain(left), _plain(right)
+        left, right = self._shortened(_plain(left)), self._shortened(_plain(right))
         if left == right:
             return True
         named = (meaning_of(left), meaning_of(right))
@@ -162,6 +162,22 @@ class Comparison:
             if verdict is not None:
                 return verdict
         return self._scalar(left, right)
+
+    def _shortened(self, node: Node) -> Node:
+        """``x = 2 + 3 = 5`` says x = 5, if it does not contradict itself."""
+        if isinstance(node, Group):
+            return Group(node.opening, node.closing, tuple(self._shortened(item) for item in node.items))
+        if not (isinstance(node, Rel) and len(node.parts) > 2 and set(node.ops) == {"="}):
+            return node
+        named = _is_label(node.parts[0])
+        values = node.parts[1:] if named else node.parts
+        if any(self._contradict(part, values[-1]) for part in values[:-1]):
+            return node
+        return Rel(("=",), (node.parts[0], values[-1]))
+
+    def _contradict(self, left: Node, right: Node) -> bool:
+        """Two values of one chain that differ."""
+        return not self.equal(left, right)
 
     def _scalar(self, left: Node, right: Node) -> bool:
         try:
@@ -267,10 +283,8 @@ class Comparison:
         if one and two:
             (name1, value1), (name2, value2) = one, two
             free = _loose(name1) or _loose(name2)
-            if (
-                name1 == name2
-                or (free
-                and (_has_variable(value1) or "text" in name1 + name2 or "call" not in name1 + name2))
+            if name1 == name2 or (
+                free and (_has_variable(value1) or "text" in name1 + name2 or "call" not in name1 + name2)
             ):
                 return self.equal(value1, value2)
             if not _has_variable(value1) and not _has_variable(value2):
@@ -304,6 +318,8 @@ class Comparison:
     def _right_side(self, relation: Rel) -> Node | None:
         """The value that an equation gives, ``None`` if it gives none or contradicts itself."""
         first, last = relation.parts[0], relation.parts[-1]
+        if len(relation.parts) > 2:
+            return None
         if _is_label(first) or (isinstance(first, Group) and all(_is_label(i) for i in first.items)):
             return last
         if _is_label(last) and not _has_variable(first) and len(relation.parts) == 2:
@@ -558,7 +574,12 @@ def _choose(node: Node, sign: int) -> Node:
 
 def _assignment(node: Node) -> tuple[str, Node] | None:
     """Name and value of ``x = 5`` or ``x = 2 + 3 = 5``."""
-    if isinstance(node, Rel) and set(node.ops) == {"="} and isinstance(node.parts[0], Sym):
+    if (
+        isinstance(node, Rel)
+        and set(node.ops) == {"="}
+        and len(node.parts) == 2
+        and isinstance(node.parts[0], Sym)
+    ):
         name = node.parts[0].name
         return None if name.startswith("#") else (name, node.parts[-1])
     return None
@@ -616,10 +637,9 @@ def _is_label(node: Node) -> bool:
         return not node.name.startswith("#")
     if isinstance(node, Fn):
         return (
-            (node.name not in ("root", "sin", "cos", "tan", "log", "ln", "exp", "factorial")
-            and _has_variable(node))
-            or (node.name in ("f", "g", "h"))
-        )
+            node.name not in ("root", "sin", "cos", "tan", "log", "ln", "exp", "factorial")
+            and _has_variable(node)
+        ) or (node.name in ("f", "g", "h"))
     if isinstance(node, (Add, Mul)):
         return all(_is_label(child) for child in children(node))
     return False

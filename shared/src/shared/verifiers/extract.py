@@ -236,9 +236,35 @@ def extract(response: str, policy: Policy) -> str | None:
 
 
 _MATH_NAMES = frozenset(
-    ["pi", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "log", "ln", "exp", "abs", "infinity", "inf", "and", "or", "np"]
+    [
+        "pi",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "asin",
+        "acos",
+        "atan",
+        "log",
+        "ln",
+        "exp",
+        "abs",
+        "infinity",
+        "inf",
+        "and",
+        "or",
+        "np",
+    ]
 )
-_TALK = frozenset(["i", "let", "we", "sorry", "it", "this", "that", "there", "unfortunately", "thus", "so", "then", "first"])
+_TALK = frozenset(
+    ["i", "let", "we", "sorry", "it", "this", "that", "there", "unfortunately", "thus", "so", "then", "first"]
+)
 
 
 def _looks_bare(text: str) -> bool:

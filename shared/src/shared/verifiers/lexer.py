@@ -100,6 +100,7 @@ def clean(answer: str) -> str:
     text = _SUPER_RUN.sub(lambda m: "^{" + m.group(0).translate(_SUPER) + "}", answer)
     text = _SUB_RUN.sub(lambda m: "_{" + m.group(0).translate(_SUB) + "}", text)
     text = text.translate(_UNICODE_TABLE)
+    text = re.sub(r"(?<=[^\s,;\\&=])\s*\n\s*(?=[A-Za-z](?:_\{?\w+\}?)?\s*=)", "; ", text)
     text = re.sub(r"√\s*(\d+)", r"\\sqrt{\1}", text)
     text = _THOUSANDS_LATEX.sub("", text)
     text = _dollars(text).replace(r"\(", " ").replace(r"\)", " ")

@@ -45,6 +45,7 @@ class Evaluator:
         self, digits: int, values: Mapping[str, Fraction], log_base_ten: bool, budget: Budget
     ) -> None:
         self.mp = _context(digits)
+        self.points = values
         self.values = {name: self.mp.mpf(v.numerator) / v.denominator for name, v in values.items()}
         self.log_base_ten = log_base_ten
         self.budget = budget
@@ -173,7 +174,9 @@ class Evaluator:
         if name in ("ln", "log", "lg"):
             if not x:
                 raise Unknown
-            out = mp.log(x) / mp.log(10) if name == "lg" or (name == "log" and self.log_base_ten) else mp.log(x)
+            out = (
+                mp.log(x) / mp.log(10) if name == "lg" or (name == "log" and self.log_base_ten) else mp.log(x)
+            )
             self.loss += max(0.0, -mp.mag(out) * 0.30103) if out else 0.0
             return out
         if x and name not in ("abs", "norm", "floor", "ceil", "sgn", "re", "im"):
@@ -201,12 +204,10 @@ class Evaluator:
                 parts.append(key(normal(arg, self.budget)))
             except NotScalar:
                 parts.append(repr(arg))
+        inside = symbols(node)
+        parts += [f"{name}={value}" for name, value in sorted(self.points.items()) if name in inside]
         digest = hashlib.sha256("\0".join(parts).encode()).digest()
-        point = "|".join(
-            f"{name}={value}" for name, value in sorted(self.values.items()) if _occurs(name, node)
-        )
-        shift = hashlib.sha256(point.encode()).digest() if point else b"\0"
-        return self.mp.mpf(int.from_bytes(digest[:16], "big") ^ shift[0]) / 2**127 + self.mp.mpf(1) / 3
+        return self.mp.mpf(int.from_bytes(digest[:16], "big")) / 2**127 + self.mp.mpf(1) / 3
 
 
 _UNARY = {
@@ -215,10 +216,6 @@ _UNARY = {
     "exp": "exp", "abs": "abs", "norm": "abs", "floor": "floor", "ceil": "ceil", "cbrt": "cbrt", "erf": "erf", "sgn": "sign",
     "re": "re", "im": "im", "arg": "arg", "factorial": "factorial", "factorial2": "fac2", "ln": "ln", "log": "log", "lg": "lg",
 }  # fmt: skip
-
-
-def _occurs(name: str, node: Node) -> bool:
-    return name in symbols(node)
 
 
 def _rational(node: Node) -> Fraction | None:

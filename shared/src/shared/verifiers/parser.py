@@ -33,7 +33,47 @@ from shared.verifiers.text import fold
 MAX_DEPTH = 80
 
 GREEK = frozenset(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota", "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega", "hbar", "ell", "nabla", "partial"]
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "varepsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "vartheta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "varphi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Phi",
+        "Psi",
+        "Omega",
+        "hbar",
+        "ell",
+        "nabla",
+        "partial",
+    ]
 )
 FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "cosec": "csc",
@@ -43,12 +83,44 @@ FUNCTIONS = {
     "arg": "arg", "dim": "dim", "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil", "cbrt": "cbrt", "erf": "erf",
     "sgn": "sgn", "deg": "degree_of", "min": "min", "max": "max", "Pr": "Pr", "sqrt": "sqrt", "factorial": "factorial", "binom": "binom",
 }  # fmt: skip
-_BIG = frozenset(["sum", "prod", "int", "iint", "oint", "lim", "limsup", "liminf", "sup", "inf", "bigcup", "bigcap"])
+_BIG = frozenset(
+    ["sum", "prod", "int", "iint", "oint", "lim", "limsup", "liminf", "sup", "inf", "bigcup", "bigcap"]
+)
 _DECORATED = frozenset(
-    ["overline", "bar", "hat", "tilde", "dot", "ddot", "widehat", "widetilde", "underline", "overbrace", "underbrace"]
+    [
+        "overline",
+        "bar",
+        "hat",
+        "tilde",
+        "dot",
+        "ddot",
+        "widehat",
+        "widetilde",
+        "underline",
+        "overbrace",
+        "underbrace",
+    ]
 )
 _TRANSPARENT = frozenset(
-    ["mathbf", "boldsymbol", "vec", "overrightarrow", "bm", "mathcal", "mathsf", "mathit", "mathscr", "mathfrak", "mathrm", "boxed", "fbox", "bold", "pmb", "mathop", "mathbb"]
+    [
+        "mathbf",
+        "boldsymbol",
+        "vec",
+        "overrightarrow",
+        "bm",
+        "mathcal",
+        "mathsf",
+        "mathit",
+        "mathscr",
+        "mathfrak",
+        "mathrm",
+        "boxed",
+        "fbox",
+        "bold",
+        "pmb",
+        "mathop",
+        "mathbb",
+    ]
 )
 _CONSTANTS = {
     "pi": "#pi", "infty": "#oo", "infinity": "#oo", "inf": "#oo", "oo": "#oo", "emptyset": "#empty",
@@ -603,7 +675,9 @@ class ExpressionParser:
             key = self.take().value
             tokens = self.bracketed() if self.next_is("op", "{") else [self.take()]
             parts[key] = Sym("raw " + "".join(t.value for t in tokens))
-        body = self.term() if (self.peek() is not None and self.starts_factor()) or self.next_is("num") else ONE
+        body = (
+            self.term() if (self.peek() is not None and self.starts_factor()) or self.next_is("num") else ONE
+        )
         return Fn(name, (parts.get("_", ONE), parts.get("^", ONE), body))
 
     def environment(self, inner: list[Token]) -> Node:

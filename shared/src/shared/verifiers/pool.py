@@ -64,7 +64,7 @@ class _Worker:
     def ask(self, job: Job, deadline: float) -> Decision | None:
         """Make one comparison; ``None`` if the worker died or had to be killed."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        patience = deadline + _GRACE + (_START if self.jobs == 0 else 0.0)
+        patience = deadline + _GRACE + (_START if self.jobs == 0 or job.policy is None else 0.0)
         self.jobs += 1
         try:
             self.process.stdin.write(job.line(deadline))

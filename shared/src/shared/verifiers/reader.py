@@ -69,12 +69,60 @@ _SCALES = {
 }
 _CURRENCIES = {"¤": "dollar", "€": "euro", "£": "sterling", "¥": "yen", "₹": "rupee"}
 _SHORT_NOUNS = frozenset(
-    ["men", "man", "boy", "cat", "dog", "pen", "egg", "car", "cup", "day", "way", "bag", "box", "hat", "toy", "pie", "kid", "row", "jar", "can", "ant", "bee", "cow", "pig", "hen"]
+    [
+        "men",
+        "man",
+        "boy",
+        "cat",
+        "dog",
+        "pen",
+        "egg",
+        "car",
+        "cup",
+        "day",
+        "way",
+        "bag",
+        "box",
+        "hat",
+        "toy",
+        "pie",
+        "kid",
+        "row",
+        "jar",
+        "can",
+        "ant",
+        "bee",
+        "cow",
+        "pig",
+        "hen",
+    ]
 )
 _NUMBER_WORDS = {
     w: i
     for i, w in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 }
 _LEAD = re.compile(
@@ -347,8 +395,10 @@ class Reader:
         """``x | condition``: the bar or colon that divides is the first outside brackets."""
         depth = 0
         for index, token in enumerate(inner):
-            divides = (
-                (token.value in ("|", ":") and token.kind == "op") or token.value in ("mid", "colon", "vert")
+            divides = (token.value in ("|", ":") and token.kind == "op") or token.value in (
+                "mid",
+                "colon",
+                "vert",
             )
             if depth == 0 and divides and 0 < index < len(inner) - 1:
                 conditions = [part for part in split_tokens(inner[index + 1 :], is_separator) if part]
@@ -459,10 +509,8 @@ def _strip_filler(tokens: Sequence[Token]) -> list[Token]:
     """Remove empty words and stray punctuation around an item."""
     out = list(tokens)
     while out and (
-        (out[-1].value in (".", ",", ";", "!")
-        and out[-1].value != "!")
-        or (out[-1].kind == "text"
-        and _is_remark(out[-1].value))
+        (out[-1].value in (".", ",", ";", "!") and out[-1].value != "!")
+        or (out[-1].kind == "text" and _is_remark(out[-1].value))
     ):
         out.pop()
     while out and (

@@ -110,13 +110,13 @@ def _rounded(left: Node, right: Node, a: Fraction, b: Fraction, policy: Policy) 
         return False
     if len(digits) == 1 and (a if decimals_of(left) else b).denominator == 1:
         return False
-    return _rounds_to(abs(a - b), max(abs(a), abs(b)), min(digits))
+    unit = Fraction(1, 10 ** min(digits))
+    return abs(a - b) < unit and max(abs(a), abs(b)) > _significant(policy) * unit
 
 
-def _rounds_to(gap: Fraction, size: Fraction, digits: int) -> bool:
-    """Rounded or cut off at ``digits`` decimals, with at least four significant digits."""
-    unit = Fraction(1, 10**digits)
-    return gap < unit and size > 1000 * unit
+def _significant(policy: Policy) -> int:
+    """A rounded number needs as many significant digits as the policy asks decimals, at most four."""
+    return 10 ** (min(policy.rounded_digits, 4) - 1)
 
 
 def _tolerated(left: Node, right: Node, a: Fraction, b: Fraction, policy: Policy) -> bool:
@@ -150,7 +150,7 @@ def _close(left: Node, right: Node, policy: Policy, budget: Budget) -> bool:
     if policy.rel_tol and gap <= policy.rel_tol * size:
         return True
     unit = 10.0 ** -min(digits) if digits else 0.0
-    return bool(wants_rounding and gap < unit and size > 1000 * unit)
+    return bool(wants_rounding and gap < unit and size > _significant(policy) * unit)
 
 
 def same_equation(left: Node, right: Node, positive: bool, budget: Budget) -> bool:

@@ -59,6 +59,8 @@ def _math_verify(gold: str, answer: str, gold_latex_only: bool) -> bool:
 
 
 def _answer(job: dict[str, object]) -> dict[str, str]:
+    if job["kind"] == "math_verify":
+        import math_verify  # noqa: F401 - loading takes a second or two, which is not the comparison's
     deadline = float(job["deadline"])  # type: ignore[arg-type]
     _limit_cpu(deadline)
     try:
