@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from shared.data.worlds import Arithmetic, WorldPrompts, evaluation_set, split_of
+from shared.data.worlds.interface import SPLITS
 from shared.problems import FinishReason, Outcome, Response
 
 WORLDS = [Arithmetic(10), Arithmetic(30), Arithmetic(7, operands=5)]
@@ -157,6 +158,13 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="at least one level"):
         WorldPrompts(world, [], 0)
     with pytest.raises(ValueError, match="fewer than 20 distinct test problems"):
-        evaluation_set(Arithmetic(2, operands=2), [1], 20)
+        evaluation_set(Arithmetic(3, operands=3), [1], 20)
     with pytest.raises(ValueError, match="modulus"):
         Arithmetic(1)
+    tiny = Arithmetic(2, operands=2)
+    empty = [
+        s for s in SPLITS if s not in {split_of(f"{a}{o}{b}=?") for a in "01" for o in "+-*" for b in "01"}
+    ]
+    assert empty, "choose a world that lacks a split"
+    with pytest.raises(ValueError, match="choose a higher level"):
+        tiny.problem(1, 0, 0, empty[0])

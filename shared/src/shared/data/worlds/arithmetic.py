@@ -17,6 +17,7 @@ from shared.problems import FinishReason, Outcome, Problem, Response, Verdict
 
 _BOX = re.compile(r"\\boxed\{(0|[1-9][0-9]*)\}$")
 _WORD = re.compile(r"[0-9]+|[-+*]")
+_ATTEMPTS = 1000  # a split holds a tenth of the prompts at least, unless there are only a few
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ class Arithmetic:
         if split not in SPLITS:
             raise ValueError(f"there is no split {split!r}: choose one of {', '.join(SPLITS)}")
         rng = random.Random(hashed(self.name, split, level, seed, index))
-        while True:
-            prompt = self._prompt(level, rng)
-            if split_of(prompt) == split:
-                break
+        drawn = (self._prompt(level, rng) for _ in range(_ATTEMPTS))
+        prompt = next((p for p in drawn if split_of(p) == split), None)
+        if prompt is None:
+            raise ValueError(f"{self.name} has no {split} problem of level {level}: choose a higher level")
         words = _WORD.findall(prompt)
         return Problem(
             id=f"{self.name}/{split}/{level}/{seed}/{index}",
