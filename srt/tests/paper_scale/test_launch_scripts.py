@@ -30,22 +30,27 @@ echo "scontrol $*" >>"$CALLS"
 if [[ $1 == show ]]; then printf '%s\\n' $3; fi
 """
 RAY = """#!/usr/bin/env bash
+trap 'echo "ray block ended" >>"$CALLS"; exit 0' TERM
 echo "ray $* RAY_ADDRESS=${RAY_ADDRESS:-}" >>"$CALLS"
 [[ $* == *--block* ]] || exit 0
-trap 'echo "ray block ended" >>"$CALLS"; exit 0' TERM
 while :; do sleep 0.2; done
 """
 HOSTNAME = """#!/usr/bin/env bash
 echo 10.0.0.1
 """
 PYTHON = """#!/usr/bin/env bash
+trap 'echo "train got TERM" >>"$CALLS"; sleep 0.3; exit 75' TERM
+if [[ $* == *wait_for_ray* ]]; then
+  # answers once the head, then head and workers, have been started
+  wanted=2; [[ $* == *"--nodes 1 "* ]] && wanted=1
+  until (($(grep -c "^ray start" "$CALLS") >= wanted)); do sleep 0.05; done
+fi
 echo "python $* RAY_ADDRESS=${RAY_ADDRESS:-}" >>"$CALLS"
 case $* in
   *wait_for_ray*) exit "${WAIT_STATUS:-0}" ;;
   *srt.preflight*) exit "${PREFLIGHT_STATUS:-0}" ;;
   *srt.train*)
-    trap 'echo "train got TERM" >>"$CALLS"; sleep 0.3; exit 75' TERM
-    for ((i = 0; i < ${TRAIN_TICKS:-0}; i++)); do sleep 0.05; done
+    for ((i = 0; i < ${TRAIN_TICKS:-0}; i++)); do sleep 0.1; done
     exit "${TRAIN_STATUS:-0}" ;;
   *on_verl.export*) mkdir -p "${@: -1}"; touch "${@: -1}/config.json" ;;
 esac
@@ -97,6 +102,11 @@ def calls(stage: dict[str, str]) -> list[str]:
 
 def first(lines: list[str], text: str) -> int:
     return next(i for i, line in enumerate(lines) if text in line)
+
+
+def begun(lines: list[str], text: str) -> int:
+    """Where a stand-in was called, as opposed to handed to srun."""
+    return next(i for i, line in enumerate(lines) if line.startswith(text))
 
 
 def test_scripts_are_what_the_plan_renders() -> None:
@@ -174,7 +184,6 @@ def test_slurms_warning_reaches_the_run_and_the_job_is_requeued(stage: dict[str,
     while not any("srt.train" in line for line in calls(stage)):
         assert time.monotonic() < deadline, "training never started"
         time.sleep(0.05)
-    time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=20)
     lines = calls(stage)
@@ -187,22 +196,22 @@ def test_many_nodes_start_in_order_and_stop_ray_at_the_end(stage: dict[str, str]
     status, output, lines = run(stage, "multi_node.sbatch", "srt.sh", "seed=2")
     assert status == 0, output
     order = [
-        first(lines, "ray start --head --node-ip-address=10.0.0.1 --port=6379 --num-gpus=8 --block"),
-        first(lines, "python -m srt.wait_for_ray --nodes 1 --gpus 8"),
-        first(lines, "python -m srt.wait_for_ray --nodes 3 --gpus 24"),
-        first(lines, "srt.train"),
-        first(lines, "ray stop"),
+        begun(lines, "ray start --head --node-ip-address=10.0.0.1 --port=6379 --num-gpus=8 --block RAY"),
+        begun(lines, "python -m srt.wait_for_ray --nodes 1 --gpus 8"),
+        begun(lines, "ray start --address=10.0.0.1:6379 --num-gpus=8 --block RAY"),
+        begun(lines, "python -m srt.wait_for_ray --nodes 3 --gpus 24"),
+        begun(lines, "python -m srt.train"),
+        begun(lines, "ray stop"),
     ]
     assert order == sorted(order)
-    joined = first(lines, "ray start --address=10.0.0.1:6379 --num-gpus=8 --block")
-    assert order[1] < joined < order[3]  # beside the second wait, so not in order with it
-    head, worker = lines[first(lines, "ray start --head") - 1], lines[first(lines, "ray start --address") - 1]
-    assert "--nodelist=n1" in head
-    assert "--nodes=2" in worker
-    assert "--exclude=n1" in worker
-    assert lines[first(lines, "srt.train")].endswith("seed=2 engine.nodes=3 RAY_ADDRESS=10.0.0.1:6379")
+    assert "--nodelist=n1" in lines[first(lines, ":: env -u RAY_ADDRESS ray start --head")]
+    worker = lines[first(lines, ":: env -u RAY_ADDRESS ray start --address")]
+    assert "--nodes=2 --ntasks=2 --exclude=n1" in worker
+    assert lines[first(lines, "python -m srt.train")].endswith(
+        "seed=2 engine.nodes=3 RAY_ADDRESS=10.0.0.1:6379"
+    )
     assert lines.count("ray block ended") == 2
-    assert "--nodes=3" in lines[first(lines, "ray stop") - 1]
+    assert "--nodes=3" in lines[first(lines, ":: ray stop")]
 
 
 @pytest.mark.parametrize("failing", [{"WAIT_STATUS": "1"}, {"TRAIN_STATUS": "9"}])

@@ -1,6 +1,7 @@
 """Paper and one-GPU configurations: they compose, carry the published values, and name their sources."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def hydra() -> Any:
         yield
 
 
+@cache
 def make(name: str, *overrides: str) -> SrtConfig:
     return from_hydra(compose(name, list(overrides)))
 
@@ -81,11 +83,10 @@ def test_a_preset_yields_to_another_training_set() -> None:
 def test_runs_of_different_models_and_sets_have_different_folders() -> None:
     folders = {
         (c.run.out, c.run_name)
-        for p in PAPER
-        for s in ("dapo", "math12k")
+        for p, s in (("qwen3_14b", "dapo"), ("llama31_8b", "dapo"), ("llama31_8b", "math12k"))
         for c in [make("paper", f"preset={p}", f"train_set={s}")]
     }
-    assert len(folders) == 2 * len(PAPER)
+    assert len(folders) == 3
 
 
 @pytest.mark.parametrize("name", [*TRAIN_SETS, *GPU])
