@@ -45,7 +45,8 @@ class HFEngine:
         )
         self.model = loaded.to(device)
         self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        self._identity = {**model_identity(model, revision), "dtype": dtype}
+        commit = getattr(self.model.config, "_commit_hash", None)  # of a hub model, whatever was asked for
+        self._identity = {**model_identity(model, commit or revision), "dtype": dtype}
         self._rows = rows
         self._params = SamplingParams
         self._sampler = TorchSampler(self.model, _Rendered(self.tokenizer), max_rows=rows, progress=False)

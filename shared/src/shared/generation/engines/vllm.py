@@ -62,8 +62,10 @@ class VLLMEngine:
             generation_config="vllm",  # take no sampling defaults from the model's folder
         )
         self.tokenizer = self._llm.get_tokenizer()
-        self.context: int | None = int(self._llm.llm_engine.model_config.max_model_len)
-        self._identity = {**model_identity(model, revision), "dtype": dtype}
+        config = self._llm.llm_engine.model_config
+        self.context: int | None = int(config.max_model_len)
+        commit = getattr(getattr(config, "hf_config", None), "_commit_hash", None)
+        self._identity = {**model_identity(model, commit or revision), "dtype": dtype}
         self._version = f"vllm-{vllm.__version__}"
 
     def describe(self) -> dict[str, Any]:
