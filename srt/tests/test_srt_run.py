@@ -17,6 +17,7 @@ from shared.data.worlds import make_tokenizer
 from shared.problems import Group, Problem, Response
 from shared.training import ModelShape, StepContext
 from shared.training.bases import new_model
+from shared.training.experiment import truth_of, world_of
 from srt.config import SrtConfig, from_hydra
 from srt.guard import ConcentrationGuard, ValidationGuard, best_step
 from srt.monitors import batch_statistics
@@ -26,8 +27,6 @@ from srt.prompts import (
     evaluation_problems,
     frozen_labels,
     prompt_source,
-    truth_of,
-    world_of,
 )
 from srt.recipes import build, policy_of
 from srt.reproduce import Job, config_of

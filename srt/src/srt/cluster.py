@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import OmegaConf
 from shared.data import parquet_bytes
 from shared.experiments import write_manifest
 from shared.on_verl import Reference, VerlEngine, VerlRun, train_on_verl
 from shared.problems import Problem, Response
 from shared.sampling import SamplingParams
 from shared.training import Batch, GradeFn, MonitorFn, PromptSource, StepContext, StopFn
+from shared.training.settings import checked
 
 from srt import run as local
 from srt.config import SrtConfig
@@ -94,7 +93,7 @@ def validation(plain: Mapping[str, Any]) -> list[Problem]:
 
 def grade(plain: Mapping[str, Any]) -> GradeFn:
     """Verdicts against the truth under the arm's policy."""
-    return partial(local.grade, restore(plain))
+    return local.grader(restore(plain))
 
 
 def monitor(plain: Mapping[str, Any]) -> MonitorFn:
@@ -117,7 +116,7 @@ def stop(plain: Mapping[str, Any]) -> StopFn:
 
 def restore(plain: Mapping[str, Any]) -> SrtConfig:
     """The configuration of a run from its plain values."""
-    return cast(SrtConfig, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SrtConfig), plain)))
+    return checked(SrtConfig, dict(plain))
 
 
 class NoSampler:

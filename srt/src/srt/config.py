@@ -1,7 +1,7 @@
 """The settings of an SRT run, typed: what a key is, what it may be, and that unknown keys fail.
 
-``configs/*.yaml`` hold the values (mini, gpu, paper) and where each comes from. Nothing is
-computed here beyond checks; engines translate these sections into their own settings.
+``configs/*.yaml`` hold the values (mini, gpu, paper) and where each comes from. Sections that every
+paper has are in ``shared.training.settings``. Nothing is computed here beyond checks.
 """
 
 from __future__ import annotations
@@ -10,8 +10,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
+from shared.training import settings
+from shared.training.settings import (
+    EngineConfig,
+    EvalConfig,
+    ModelConfig,
+    OptimConfig,
+    RunConfig,
+    WorldConfig,
+    one_of,
+)
 
 LABEL_SOURCES = ("vote", "given", "random", "fixed_teacher")
 ADVANTAGES = ("rloo", "grpo", "dr_grpo", "reinforce_plus_plus_baseline")
@@ -19,45 +28,15 @@ POLICIES = ("exact", "boxed", "math")
 
 
 @dataclass
-class ModelConfig:
-    """``path``: Hugging Face id or folder; empty means the mini world's own warm-started base."""
-
-    path: str = ""
-    dtype: str = "float32"
-    gradient_checkpointing: bool = False
-
-
-@dataclass
-class WorldConfig:
-    """The mini world and its imperfect base (used when ``data.train`` is empty)."""
-
-    modulus: int = 30
-    operands: int = 10
-    warm_levels: tuple[int, ...] = (2, 3, 4, 5, 6)
-    warm_target: float = 0.40
-    warm_noise: float = 0.10
-    train_levels: tuple[int, ...] = (2, 3, 4, 5)
-    test_levels: tuple[int, ...] = (3, 4, 5, 6)
-
-
-@dataclass
-class DataConfig:
-    """Prompts.
+class DataConfig(settings.DataConfig):
+    """Problems, and two ways to choose among them.
 
     Attributes:
-        train: files of problems (canonical JSONL or prepared parquet); empty: the mini world.
-        validation: files watched during training and used to choose a checkpoint.
-        test: files for the numbers before and after; never used to choose anything.
-        pool: size of a finite prompt set drawn from the world; 0 for an endless stream.
         easy_share: keep this share of the pool, the prompts whose base-model majority is most
             frequent (paper appendix I); 1 keeps all.
         on_test: train on the test prompts without their labels (paper §"test-time training").
     """
 
-    train: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    pool: int = 0
     easy_share: float = 1.0
     on_test: bool = False
 
@@ -133,35 +112,6 @@ class SamplingConfig:
 
 
 @dataclass
-class OptimConfig:
-    """AdamW and the batch."""
-
-    lr: float = 1e-6
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.01
-    grad_clip: float = 1.0
-    warmup_steps: int = 0
-    schedule: str = "constant"
-    prompts_per_step: int = 16
-    minibatches: int = 1
-    micro_batch_tokens: int = 16384
-
-
-@dataclass
-class EvalConfig:
-    """Evaluation. ``problems`` and ``n`` set the size before and after; the ``watch_*`` pair that
-    of the validation set during training, every ``every`` steps."""
-
-    n: int = 16
-    temperature: float = 1.0
-    top_p: float = 1.0
-    problems: int = 256
-    every: int = 0
-    watch_n: int = 8
-    watch_problems: int = 96
-
-
-@dataclass
 class GuardConfig:
     """When to stop by itself, and which checkpoint is the result.
 
@@ -177,34 +127,6 @@ class GuardConfig:
     kind: str = "none"
     drop: float = 0.05
     select: str = "last"
-
-
-@dataclass
-class EngineConfig:
-    """``local`` (one process) or ``verl`` (Ray); the rest concerns verl only."""
-
-    name: str = "local"
-    platform: str = "gpu"
-    nodes: int = 1
-    gpus_per_node: int = 8
-    tensor_parallel: int = 1
-    gpu_memory: float = 0.6
-    tokens_per_gpu: int = 16384
-    workers: int = 8
-    verl_overrides: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class RunConfig:
-    """Length and outputs of the run; ``trackers`` mirror the metrics (tensorboard, wandb)."""
-
-    steps: int = 40
-    save_every: int = 0
-    dump_every: int = 0
-    out: str = "outputs"
-    base_cache: str = ".cache/bases"
-    trackers: tuple[str, ...] = ()
-    project: str = "srt"
 
 
 @dataclass
@@ -225,7 +147,7 @@ class SrtConfig:
     eval: EvalConfig = field(default_factory=EvalConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
-    run: RunConfig = field(default_factory=RunConfig)
+    run: RunConfig = field(default_factory=lambda: RunConfig(project="srt"))
 
     @property
     def run_name(self) -> str:
@@ -240,18 +162,13 @@ class SrtConfig:
 ConfigStore.instance().store("srt_schema", SrtConfig)  # configs begin with it, so unknown keys fail
 
 
-def from_hydra(config: DictConfig) -> SrtConfig:
+def from_hydra(config: DictConfig | dict[str, Any]) -> SrtConfig:
     """Check a composed configuration against the dataclasses.
 
     Raises:
         ValueError: an unknown key, a value of the wrong type, or values that do not go together.
     """
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(SrtConfig), config)
-        made = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise ValueError(f"the configuration does not fit: {str(error).splitlines()[0]}") from error
-    assert isinstance(made, SrtConfig)
+    made = settings.checked(SrtConfig, config)
     check(made)
     return made
 
@@ -287,9 +204,3 @@ def check(config: SrtConfig) -> None:
             raise ValueError("guard picks among checkpoints: set run.save_every equal to eval.every")
     if not 0 < config.data.easy_share <= 1:
         raise ValueError(f"data.easy_share is {config.data.easy_share}: give a share in (0, 1]")
-
-
-def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a value that is not in the list."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}: choose one of {', '.join(allowed)}")

@@ -17,10 +17,10 @@ from shared.problems import Group
 from shared.sampling import encode_prompt
 from shared.training import Batch, GroupReward, PolicyForward, StepContext
 from shared.training.batching import Row, micro_batches
+from shared.training.experiment import truth_of
 from shared.verifiers import Policy, answer_keys, extract, verify_batch
 
 from srt.config import SrtConfig
-from srt.prompts import truth_of
 from srt.recipes import policy_of
 
 

@@ -8,46 +8,27 @@ in ``meta[HIDDEN]`` for monitors.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shared.data import HIDDEN, load_problems, unlabelled, with_label_noise
-from shared.data.worlds import Arithmetic, WorldPrompts, evaluation_set
+from shared.data import unlabelled, with_label_noise
+from shared.data.worlds import WorldPrompts
 from shared.problems import Group, Problem
 from shared.sampling import Sampler, SamplingParams, sample_keys
-from shared.training import FixedPrompts, PromptSource
+from shared.training import FixedPrompts, PromptSource, experiment
+from shared.training.experiment import training_pool, world_of, write_json
 
-from srt.config import SrtConfig, WorldConfig
+from srt.config import SrtConfig
 from srt.labels import SelfLabel
 from srt.recipes import policy_of
 
 _TEACHER_STEP = -2  # keeps the draws of the starting model's votes apart from training and evaluation
 
 
-def truth_of(problem: Problem) -> str | None:
-    """The true answer, hidden or not; for monitors and evaluation only."""
-    hidden = problem.meta.get(HIDDEN)
-    return problem.answer if hidden is None else str(hidden)
-
-
-def world_of(config: WorldConfig) -> Arithmetic:
-    """The mini world of a configuration."""
-    return Arithmetic(modulus=config.modulus, operands=config.operands)
-
-
 def evaluation_problems(config: SrtConfig, split: str) -> list[Problem]:
     """The ``validation`` or ``test`` problems, from files or from the world; with labels."""
-    count = config.eval.problems if split == "test" else config.eval.watch_problems
-    files = config.data.test if split == "test" else config.data.validation
-    if config.data.train or files:
-        problems = [p for file in files for p in load_problems(Path(file))]
-        return problems[:count] if split == "validation" else problems
-    levels = config.world.test_levels
-    return evaluation_set(
-        world_of(config.world), levels, count, split="test" if split == "test" else "validation"
-    )
+    return experiment.evaluation_problems(config.data, config.world, config.eval, split)
 
 
 def prompt_source(config: SrtConfig, sampler: Sampler, folder: Path) -> PromptSource:
@@ -69,7 +50,7 @@ def prompt_source(config: SrtConfig, sampler: Sampler, folder: Path) -> PromptSo
             )
         stream = WorldPrompts(world_of(config.world), config.world.train_levels, config.seed)
         return Relabelled(stream, relabel)
-    pool = _pool(config)
+    pool = training_pool(config.data, config.world, config.seed)
     if needs_votes:
         votes = base_votes(config, pool, sampler, folder / "base_votes.json")
         pool = easiest(pool, votes, config.data.easy_share)
@@ -122,7 +103,7 @@ def base_votes(
     for problem, answers in zip(pool, responses, strict=True):
         _, vote = elect(Group(problem, tuple(answers)), f"{config.seed}/teacher/{problem.id}")
         votes[problem.id] = BaseVote(vote.winner, vote.share)
-    _write(file, {key: (vote.label, vote.share) for key, vote in votes.items()})
+    write_json(file, {key: (vote.label, vote.share) for key, vote in votes.items()})
     return votes
 
 
@@ -149,18 +130,3 @@ def _relabelling(config: SrtConfig) -> Callable[[Sequence[Problem]], list[Proble
         seed=config.seed,
         kind="unlabelled" if labels.noise_kind == "unlabelled" else "wrong",
     )
-
-
-def _pool(config: SrtConfig) -> list[Problem]:
-    if config.data.train:
-        return [p for file in config.data.train for p in load_problems(Path(file))]
-    stream = WorldPrompts(world_of(config.world), config.world.train_levels, config.seed)
-    distinct = {p.prompt: p for p in stream.take(0, config.data.pool)}
-    return list(distinct.values())
-
-
-def _write(file: Path, value: object) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value))
-    os.replace(temporary, file)

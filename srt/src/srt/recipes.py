@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from omegaconf import OmegaConf
 from shared.algorithms import AggregationMode, aggregate
 from shared.problems import Group
 from shared.training import GroupReward, LossInputs, Recipe, StepContext, keep_all
 from shared.training.recipe import RewardFn
+from shared.training.settings import checked
 from shared.verifiers import BOXED, EXACT, MATH, Policy
 
 from shared import algorithms
@@ -39,9 +39,7 @@ def policy_of(recipe: RecipeConfig) -> Policy:
 def build(config: SrtConfig | Mapping[str, Any]) -> Recipe:
     """The recipe of a run, from its configuration or the plain values of it (for Ray workers)."""
     if not isinstance(config, SrtConfig):
-        config = cast(
-            SrtConfig, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SrtConfig), config))
-        )
+        config = checked(SrtConfig, dict(config))
     recipe = config.recipe
     reward: RewardFn = SelfLabel(policy_of(recipe), recipe.vote)
     if config.labels.source == "random":

@@ -16,9 +16,10 @@ from hydra import compose, initialize_config_dir
 from shared.on_verl.export import export
 from shared.problems import FinishReason, Group, Problem, Response
 from shared.training import EXIT_INTERRUPTED, StepContext, read_metrics
+from shared.training.experiment import truth_of
 from srt.cluster import NoSampler
 from srt.config import SrtConfig, from_hydra
-from srt.prompts import prompt_source, truth_of
+from srt.prompts import prompt_source
 from srt.recipes import build
 from srt.run import base_model, run_folder
 from srt.train import CONFIGS
