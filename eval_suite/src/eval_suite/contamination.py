@@ -20,6 +20,7 @@ from eval_suite.data import load
 from eval_suite.registry import Task
 
 _WORD = re.compile(r"[a-z0-9]+")
+_SHOWN = 5  # hits printed per task
 _SHORTEST = 5  # questions of fewer words say nothing
 
 
@@ -77,16 +78,16 @@ def check(
 
 
 def format_overlap(found: dict[str, Overlap], words: int) -> str:
-    """A Markdown table, and the ids."""
+    """A Markdown table, and the first hits with the words they share: stock phrases are easy to see."""
     lines = [
         f"| task | questions checked | sharing {words} words in a row | too short to check |",
         "| --- | --- | --- | --- |",
     ]
     lines += [f"| {name} | {o.problems} | {len(o.hits)} | {o.too_short} |" for name, o in found.items()]
     for name, o in found.items():
-        if o.hits:
-            ids = ", ".join(list(o.hits)[:20]) + (" ..." if len(o.hits) > 20 else "")
-            lines.append(f"- {name}: {ids}")
+        lines += [f"- {problem}: {shared}" for problem, shared in list(o.hits.items())[:_SHOWN]]
+        if len(o.hits) > _SHOWN:
+            lines.append(f"- {name}: {len(o.hits) - _SHOWN} more (--json lists all)")
     return "\n".join(lines)
 
 
