@@ -4,7 +4,8 @@
 
 VERL_PYTHON := .venv-verl/bin/python
 
-.venv-verl/ready: constraints-verl-cpu.txt shared/on_verl_cpu/pyproject.toml shared/on_verl_cpu/vllm_alias/pyproject.toml
+.venv-verl/ready: constraints-verl-cpu.txt $(wildcard shared/on_verl_cpu/pyproject.toml shared/on_verl_cpu/*/pyproject.toml) \
+		$(PACKAGES:%=%/pyproject.toml)
 	$(PYTHON) -m venv .venv-verl
 	$(VERL_PYTHON) -m pip install --quiet --no-deps -r constraints-verl-cpu.txt
 	$(VERL_PYTHON) -m pip install --quiet --no-deps --no-build-isolation shared/on_verl_cpu/vllm_alias
