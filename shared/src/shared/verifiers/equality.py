@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from shared.verifiers.exact import Budget, Exhausted, NotScalar, numeral_value
+from shared.verifiers.exact import Budget, Exhausted, NotScalar, inline_budget, numeral_value
 from shared.verifiers.letters import letter_of
 from shared.verifiers.nodes import (
     Add,
@@ -535,10 +535,22 @@ def _without_approximation(node: Node) -> Node:
     if isinstance(node, Rel) and "~" in node.ops:
         cut = node.ops.index("~")
         parts = node.parts[: cut + 1]
+        if not _roughly_equal(node.parts[cut], node.parts[cut + 1]):
+            return node
         if cut == 0 and _is_label(parts[0]):
             return node.parts[1]
         return parts[0] if cut == 0 else Rel(node.ops[:cut], parts)
     return node
+
+
+def _roughly_equal(left: Node, right: Node) -> bool:
+    """Whether two constants agree within a few per cent; what is no constant is given the benefit of the doubt."""
+    from shared.verifiers import numeric
+
+    if numeric.variables(left, right):
+        return True
+    found = numeric.gap(left, right, inline_budget())
+    return found is None or found[0] <= 0.05 * found[1] + 0.05
 
 
 def expand(node: Node) -> list[Node]:

@@ -27,6 +27,8 @@ def letter_of(answer: str, letters: str) -> str | None:
     lead = re.match(rf"[(\[]([{letters}])[)\]]|([{letters}])(?:[).:]\s|\s*[:-]\s)", text)
     if not lead:
         return None
+    if re.match(r"\s*[-+*/=^<>]", text[lead.end() :]):
+        return None  # "(B) + 1" is a sum
     others = re.findall(rf"[(\[]([{letters}])[)\]]", text[lead.end() :])
     first = lead.group(1) or lead.group(2)
     return first if all(other == first for other in others) else None

@@ -344,13 +344,17 @@ class Reader:
         )
         if len(ratio) > 1 and all(ratio):
             return Ratio(tuple(self.value(part) for part in ratio))
+        residue = split_tokens(tokens, lambda t: t.kind == "cmd" and t.value == "pmod")
+        if len(residue) == 2 and all(residue):
+            modulus = "".join(t.value for t in residue[1] if t.value not in "{}()")
+            return Quantity(self.value(residue[0]), f"mod {modulus}")
         interval = self.interval(tokens)
         if interval is not None:
             return interval
         bracket = self.bracket(tokens)
         if bracket is not None:
             return bracket
-        quantity = self.quantity(tokens)
+        quantity = self.compound(tokens) or self.quantity(tokens)
         return quantity if quantity is not None else ExpressionParser(tokens).parse()
 
     def interval(self, tokens: Sequence[Token]) -> Node | None:
@@ -405,6 +409,16 @@ class Reader:
                 return Builder(self.item(inner[:index]), tuple(self.item(part) for part in conditions))
             depth += depth_step(token)
         return None
+
+    def compound(self, tokens: Sequence[Token]) -> Node | None:
+        """"1 hour 30 minutes": numbers and units in turn."""
+        if len(tokens) not in (4, 6) or not all(t.kind == "num" for t in tokens[::2]):
+            return None
+        if not all(t.kind in ("text", "word") and is_unit(t.value.strip()) for t in tokens[1::2]):
+            return None
+        values = [Num(t.number or Fraction(0), t.decimals) for t in tokens[::2]]
+        units = [normal_unit(t.value) for t in tokens[1::2]]
+        return _compound_quantity([Quantity(v, u) for v, u in zip(values, units, strict=True)])
 
     def quantity(self, tokens: Sequence[Token]) -> Node | None:
         """A number with a currency sign in front or a unit behind."""

@@ -131,6 +131,8 @@ def pieces(node: Node, budget: Budget) -> list[Piece] | None:
             return solve(node, budget)
         case Builder(element=element, conditions=conditions):
             return _builder(element, conditions, budget)
+        case Group(opening="", items=items) if len(items) > 1 and all(surely_interval(i) for i in items):
+            return pieces(SetOp("union", items), budget)
         case Group(opening="", items=items) if items and all(isinstance(i, Rel) for i in items):
             return _union_of_relations(items, budget)
     return None
