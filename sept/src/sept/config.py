@@ -89,6 +89,7 @@ class SeptConfig:
         method: ``online`` (the loop), ``offline`` (one answer a question from the starting model,
             then the same updates), or ``decoding`` (no training: the best temperature).
         epochs: passes over the questions that ``run.steps`` stands for.
+        tau0: where the published schedule of τs starts; a property of the model family.
         prompt_suffix: appended to each question ("user reasoning" variant); empty for the bare one.
         decoding_grid: temperatures of a sweep.
         lora_rank: train adapters of this rank on all linear layers; 0 trains all weights.
@@ -100,6 +101,7 @@ class SeptConfig:
     method: str = "online"
     seed: int = 0
     epochs: int = 3
+    tau0: float = 0.6
     prompt_suffix: str = ""
     lora_rank: int = 0
     decoding_grid: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)

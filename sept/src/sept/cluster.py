@@ -1,0 +1,115 @@
+"""Runs of SePT on verl: the same configuration and recipe, on one node or many.
+
+Ray workers rebuild what they need from the functions here and the plain configuration. The offline
+variant is not a loop: ``sept.offline`` generates its set and verl's SFT trainer learns it
+(``scripts/offline_train.sh``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shared.data import parquet_bytes
+from shared.experiments import write_manifest
+from shared.on_verl import Reference, VerlEngine, VerlRun, train_on_verl
+from shared.problems import Problem
+from shared.training import GradeFn, MonitorFn, PromptSource
+from shared.training.experiment import base_model, grader
+
+from sept import run as local
+from sept.config import SeptConfig, from_hydra
+from sept.prompts import held_out, prompt_source
+from sept.recipes import policy_of
+
+
+def run_on_verl(config: SeptConfig) -> None:
+    """Train one arm on verl; the same call continues an interrupted run.
+
+    Raises:
+        ValueError: settings that verl refuses, in one sentence.
+        shared.training.Interrupted: a stop signal came; the checkpoint is written.
+    """
+    run = verl_run(config)
+    data_hash = None
+    if run.validation is not None:
+        data_hash = hashlib.sha256(parquet_bytes(run.validation.call(), "test")).hexdigest()[:16]
+    write_manifest(run.folder, config=config.to_dict(), seeds=[config.seed], data_hash=data_hash)
+    train_on_verl(run)
+
+
+def verl_run(config: SeptConfig) -> VerlRun:
+    """What verl is told: settings, and import paths instead of objects. Starts nothing."""
+    if config.method != "online":
+        raise ValueError(
+            f"method={config.method} is not a loop: see sept/scripts/offline_train.sh and sweeps"
+        )
+    plain, folder = config.to_dict(), local.run_folder(config).absolute()
+    return VerlRun(
+        recipe=Reference("sept.recipes:build", (plain,)),
+        prompts=Reference("sept.cluster:prompts", (plain,)),
+        train=local.engine_config(config),
+        engine=engine_of(config),
+        folder=folder,
+        validation=Reference("sept.cluster:validation", (plain,)) if config.eval.every else None,
+        grade=Reference("sept.cluster:grade", (plain,)),
+        monitor=Reference("sept.cluster:monitor", (plain,)),
+        identity={"sept": config.identity()},
+    )
+
+
+def engine_of(config: SeptConfig) -> VerlEngine:
+    """verl's own settings."""
+    engine = config.engine
+    base = base_model(config.model, config.world, config.seed, Path(config.run.base_cache))
+    overrides = dict(engine.verl_overrides)
+    if config.lora_rank:
+        # verl hands the adapter to vLLM itself; α/r = 1 as on the local engine
+        overrides |= {
+            "actor_rollout_ref.model.lora_rank": config.lora_rank,
+            "actor_rollout_ref.model.lora_alpha": config.lora_rank,
+        }
+    return VerlEngine(
+        model=str(Path(base).absolute()) if Path(base).is_dir() else base,
+        max_prompt_tokens=config.sampling.max_prompt_tokens,
+        nodes=engine.nodes,
+        gpus_per_node=engine.gpus_per_node,
+        tensor_parallel=engine.tensor_parallel,
+        gpu_memory=engine.gpu_memory,
+        tokens_per_gpu=engine.tokens_per_gpu,
+        val_n=config.eval.watch_n,
+        val_temperature=config.eval.temperature,
+        val_top_p=config.eval.top_p,
+        workers=engine.workers,
+        platform=engine.platform,  # type: ignore[arg-type]
+        loggers=("console", *config.run.trackers),
+        project=config.run.project,
+        overrides=overrides,
+    )
+
+
+def prompts(plain: Mapping[str, Any]) -> PromptSource:
+    """The questions, as in the local engine."""
+    return prompt_source(restore(plain))
+
+
+def validation(plain: Mapping[str, Any]) -> list[Problem]:
+    """The problems watched during training."""
+    return held_out(restore(plain), "validation")
+
+
+def grade(plain: Mapping[str, Any]) -> GradeFn:
+    """Verdicts against the truth."""
+    return grader(policy_of(restore(plain).recipe))
+
+
+def monitor(plain: Mapping[str, Any]) -> MonitorFn:
+    """τs and the hidden accuracy of the rollouts."""
+    return local.Monitor(restore(plain))
+
+
+def restore(plain: Mapping[str, Any]) -> SeptConfig:
+    """The configuration of a run from its plain values."""
+    return from_hydra(dict(plain))
