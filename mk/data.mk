@@ -1,12 +1,11 @@
 # Data sets: make data-dapo, data-math12k, ... (cards in data/cards); DATA=folder reads a local copy.
-#   make data-dapo DATA_ARGS="--unlabelled"      make data            lists them
+#   make data-dapo DATA_ARGS="--unlabelled"
 
-PYTHON ?= .venv/bin/python
 DATA_ARGS ?=
 
 .PHONY: data
-data:  ## list the data sets; make data-<name> prepares one
-	$(PYTHON) -m shared.data.prepare
+data: .venv/ready  ## list the data sets
+	@$(BIN)/python -m shared.data.prepare
 
-data-%:
-	$(PYTHON) -m shared.data.prepare $* $(if $(DATA),--from-folder "$(DATA)") $(DATA_ARGS)
+data-%: .venv/ready  ## prepare one of them, e.g. data-dapo; DATA=folder for a local copy
+	$(BIN)/python -m shared.data.prepare $* $(if $(DATA),--from-folder "$(DATA)") $(DATA_ARGS)
