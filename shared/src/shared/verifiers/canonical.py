@@ -6,9 +6,8 @@ canonical forms first and from pairwise comparison of the few that remain.
 
 from __future__ import annotations
 
-from shared.verifiers.equality import _plain as plain  # the same simplifications as a comparison makes
-from shared.verifiers.equality import readings
 from shared.verifiers.exact import Exhausted, NotScalar, inline_budget, key, normal
+from shared.verifiers.judge import readings
 from shared.verifiers.nodes import (
     Clock,
     Fn,
@@ -23,6 +22,7 @@ from shared.verifiers.nodes import (
 )
 from shared.verifiers.policy import Policy
 from shared.verifiers.reader import meaning_of
+from shared.verifiers.shapes import simplified as plain
 from shared.verifiers.text import squeeze
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shared.verifiers.parser import GREEK
+from shared.verifiers.names import GREEK
 
 _NOTHING = frozenset(
     {

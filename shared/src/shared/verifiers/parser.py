@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from shared.verifiers.brackets import CLOSERS, ParseError, closing_index, depth_step, segments, split_tokens
 from shared.verifiers.lexer import Token
+from shared.verifiers.names import BIG, CONSTANTS, DECORATED, FUNCTIONS, GREEK, TRANSPARENT
 from shared.verifiers.nodes import (
     MINUS_ONE,
     ONE,
@@ -32,159 +34,7 @@ from shared.verifiers.text import fold
 
 MAX_DEPTH = 80
 
-GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "varepsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "vartheta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "rho",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "varphi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Phi",
-        "Psi",
-        "Omega",
-        "hbar",
-        "ell",
-        "nabla",
-        "partial",
-    ]
-)
-FUNCTIONS = {
-    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "cosec": "csc",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "asin": "asin", "acos": "acos", "atan": "atan",
-    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "tg": "tan", "ctg": "cot", "arctg": "atan", "arccsc": "acsc", "arcsec": "asec",
-    "log": "log", "ln": "ln", "lg": "lg", "exp": "exp", "det": "det", "gcd": "gcd", "lcm": "lcm", "Re": "re", "Im": "im",
-    "arg": "arg", "dim": "dim", "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil", "cbrt": "cbrt", "erf": "erf",
-    "sgn": "sgn", "deg": "degree_of", "min": "min", "max": "max", "Pr": "Pr", "sqrt": "sqrt", "factorial": "factorial", "binom": "binom",
-}  # fmt: skip
-_BIG = frozenset(
-    ["sum", "prod", "int", "iint", "oint", "lim", "limsup", "liminf", "sup", "inf", "bigcup", "bigcap"]
-)
-_DECORATED = frozenset(
-    [
-        "overline",
-        "bar",
-        "hat",
-        "tilde",
-        "dot",
-        "ddot",
-        "widehat",
-        "widetilde",
-        "underline",
-        "overbrace",
-        "underbrace",
-    ]
-)
-_TRANSPARENT = frozenset(
-    [
-        "mathbf",
-        "boldsymbol",
-        "vec",
-        "overrightarrow",
-        "bm",
-        "mathcal",
-        "mathsf",
-        "mathit",
-        "mathscr",
-        "mathfrak",
-        "mathrm",
-        "boxed",
-        "fbox",
-        "bold",
-        "pmb",
-        "mathop",
-        "mathbb",
-    ]
-)
-_CONSTANTS = {
-    "pi": "#pi", "infty": "#oo", "infinity": "#oo", "inf": "#oo", "oo": "#oo", "emptyset": "#empty",
-    "setR": "#R", "setZ": "#Z", "setN": "#N", "setQ": "#Q", "setC": "#C",
-    "ldots": "#dots", "dots": "#dots", "cdots": "#dots", "vdots": "#dots", "ddots": "#dots", "dotsc": "#dots",
-    "imath": "#i", "e": "#e", "i": "#i",
-}  # fmt: skip
 _TIMES = frozenset(["cdot", "times", "ast", "star", "cdotp", "bullet"])
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
-_OPEN = frozenset(["(", "[", "{"])
-_CLOSE = frozenset([")", "]", "}"])
-_COMMAND_PAIRS = {
-    "lfloor": "rfloor",
-    "lceil": "rceil",
-    "langle": "rangle",
-    "lvert": "rvert",
-    "{": "}",
-    "lVert": "rVert",
-}
-_COMMAND_OPEN = frozenset(_COMMAND_PAIRS)
-_COMMAND_CLOSE = frozenset(_COMMAND_PAIRS.values())
-
-
-class ParseError(ValueError):
-    """The tokens are no expression."""
-
-
-def depth_step(token: Token) -> int:
-    """+1 for a token that opens a bracket, -1 for one that closes it."""
-    if token.kind == "op":
-        return 1 if token.value in _OPEN else -1 if token.value in _CLOSE else 0
-    if token.kind == "cmd":
-        if token.value == "begin":
-            return 1
-        if token.value == "end":
-            return -1
-        return 1 if token.value in _COMMAND_OPEN else -1 if token.value in _COMMAND_CLOSE else 0
-    return 0
-
-
-def closing_index(tokens: Sequence[Token], start: int) -> int:
-    """Index of the token that closes the bracket at ``start``.
-
-    Raises:
-        ParseError: when it never closes.
-    """
-    depth = 0
-    for index in range(start, len(tokens)):
-        depth += depth_step(tokens[index])
-        if depth == 0:
-            return index
-    raise ParseError("A bracket is not closed.")
-
-
-def segments(word: str) -> list[str]:
-    """Split a run of letters into names: ``pi``, ``sin``, ``theta`` stay whole, other letters stand alone."""
-    if word in FUNCTIONS or word in GREEK or word in _CONSTANTS:
-        return [word]
-    for name in ("arcsin", "arccos", "arctan", "sqrt", "sin", "cos", "tan", "log", "exp", "ln", "pi"):
-        if word.endswith(name) and len(word) - len(name) <= 3:
-            return [*word[: -len(name)], name]
-        if word.startswith(name) and len(word) - len(name) == 1:
-            return [name, word[-1]]
-    return list(word)
 
 
 class ExpressionParser:
@@ -488,8 +338,8 @@ class ExpressionParser:
     def name(self, word: str) -> Node:
         if word in FUNCTIONS:
             return self.function(FUNCTIONS[word])
-        if word in _CONSTANTS:
-            return Sym(_CONSTANTS[word])
+        if word in CONSTANTS:
+            return Sym(CONSTANTS[word])
         if word in ("f", "g", "h") and self.next_is("op", "(") and not (self.tokens[self.position].space):
             return Fn(word, self.call_arguments())
         return Sym(word)
@@ -559,7 +409,7 @@ class ExpressionParser:
         return (
             token is not None
             and token.kind in ("cmd", "word")
-            and (token.value in FUNCTIONS or token.value in _BIG)
+            and (token.value in FUNCTIONS or token.value in BIG)
         )
 
     def root(self) -> Node:
@@ -576,7 +426,7 @@ class ExpressionParser:
 
     def bracket(self, token: Token) -> Node:
         self.position -= 1
-        if token.value in _CLOSERS:
+        if token.value in CLOSERS:
             end = closing_index(self.tokens, self.position)
             closing = self.tokens[end].value
             inner = self.bracketed()
@@ -621,15 +471,15 @@ class ExpressionParser:
             return Fn("binom", (self.argument(True), self.argument(True)))
         if name in FUNCTIONS:
             return self.function(FUNCTIONS[name])
-        if name in _CONSTANTS:
-            return Sym(_CONSTANTS[name])
+        if name in CONSTANTS:
+            return Sym(CONSTANTS[name])
         if name in GREEK:
             return Sym(name)
-        if name in _BIG:
+        if name in BIG:
             return self.big(name)
-        if name in _DECORATED:
+        if name in DECORATED:
             return self.decorated(name)
-        if name in _TRANSPARENT:
+        if name in TRANSPARENT:
             return self.argument()
         if name in ("lfloor", "lceil", "lvert", "lVert", "langle", "{"):
             self.position -= 1
@@ -706,19 +556,6 @@ class ExpressionParser:
         """``bracketed`` stops at ``\\end``; the name in braces behind it is skipped here."""
         if self.next_is("op", "{"):
             self.bracketed()
-
-
-def split_tokens(tokens: Sequence[Token], is_separator: object) -> list[list[Token]]:
-    """Split at separators outside all brackets. ``is_separator`` takes a token."""
-    parts: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        if depth == 0 and is_separator(token):  # type: ignore[operator]
-            parts.append([])
-            continue
-        depth += depth_step(token)
-        parts[-1].append(token)
-    return parts
 
 
 def _times(left: Node, right: Node) -> Node:

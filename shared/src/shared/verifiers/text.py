@@ -71,3 +71,8 @@ def meaning(folded: str) -> str | None:
     if _ALL_REALS.fullmatch(folded):
         return "reals"
     return None
+
+
+def joined(folded: str) -> str:
+    """Words without the spaces between them: "non-linear" is "nonlinear"."""
+    return re.sub(r"(?<=[a-z]) (?=[a-z])", "", folded)

@@ -117,7 +117,7 @@ def _all_parts(response: str, answer: str, gold: str, policy: Policy) -> str | N
     if "," not in gold and " and " not in gold:
         return None
     found = [box[2].strip() for box in boxes(final_text(response, policy) or "") if box[3]]
-    from shared.verifiers.equality import readings
+    from shared.verifiers.judge import readings
     from shared.verifiers.nodes import Group
 
     reference = readings(gold, policy)[0]
@@ -164,8 +164,8 @@ _hard_memory: dict[tuple[str, str, Policy], tuple[Outcome, str]] = {}
 
 def _in_place(gold: str, answer: str, policy: Policy) -> bool | None:
     """The comparison within the budget of the calling process, ``None`` if that does not suffice."""
-    from shared.verifiers.equality import judge
     from shared.verifiers.exact import Exhausted, inline_budget
+    from shared.verifiers.judge import judge
 
     try:
         return judge(gold, answer, policy, inline_budget())

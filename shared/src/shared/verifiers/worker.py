@@ -14,8 +14,8 @@ import signal
 import sys
 from types import FrameType
 
-from shared.verifiers.equality import judge
 from shared.verifiers.exact import Exhausted, worker_budget
+from shared.verifiers.judge import judge
 from shared.verifiers.policy import Policy
 
 MEMORY_LIMIT = 2 << 30  # bytes of address space

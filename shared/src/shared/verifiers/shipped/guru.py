@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from shared.verifiers.equality import readings
 from shared.verifiers.exact import Exhausted, NotScalar, as_rational, inline_budget, normal
+from shared.verifiers.judge import readings
 from shared.verifiers.policy import MATH
 from shared.verifiers.shipped.strings import after_think, hendrycks, last_box, minerva
 from shared.verifiers.shipped.sympy_stage import same_by_simplification

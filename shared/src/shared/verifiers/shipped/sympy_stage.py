@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from shared.verifiers.equality import readings
 from shared.verifiers.exact import Exhausted, NotScalar, inline_budget
+from shared.verifiers.judge import readings
 from shared.verifiers.nodes import Group
 from shared.verifiers.policy import Policy
 from shared.verifiers.scalars import same_scalar
