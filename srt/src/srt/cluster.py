@@ -77,7 +77,7 @@ def verl_run(config: SrtConfig) -> VerlRun:
         grade=Reference("srt.cluster:grade", (plain,)),
         monitor=Reference("srt.cluster:monitor", (plain,)),
         stop=Reference("srt.cluster:stop", (plain,)) if config.guard.kind != "none" else None,
-        identity={"srt": {k: v for k, v in plain.items() if k != "run"}},
+        identity={"srt": {k: v for k, v in plain.items() if k not in ("run", "engine")}},
     )
 
 

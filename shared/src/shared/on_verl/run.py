@@ -6,7 +6,6 @@ trainer itself lives in a Ray actor, as in verl's own entry point.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Mapping
@@ -67,21 +66,24 @@ def compose_run(run: VerlRun) -> Any:
         grader = {"path": run.grade.path, "args": list(run.grade.args)}
         arguments = {"+reward.custom_reward_function.reward_kwargs": {"grader": grader}}
         engine = replace(engine, overrides={**engine.overrides, **arguments})
-    config = compose(run.train, engine, run.recipe.call(), run.folder.absolute(), validates=validates)
+    config = compose(run.train, engine, run.recipe.call(), run.folder, validates=validates)
     validate(config)
     return config
 
 
 def train_on_verl(run: VerlRun) -> None:
-    """Train to the end; the same call continues a run that was interrupted.
+    """Train to the end; the same call continues a run that was interrupted and leaves a finished one.
 
     Raises:
         ValueError: bad settings, or the folder belongs to a run with other settings.
         Interrupted: SIGTERM or SIGUSR1 came; the checkpoint is written.
     """
+    run = replace(run, folder=run.folder.absolute())
     config = compose_run(run)
-    identity = {"train": asdict(run.train), "engine": asdict(run.engine), **run.identity}
-    check_identity(run.folder, {"engine_name": "verl", **json.loads(json.dumps(identity, default=list))})
+    # the cluster is no part of a run's identity: it may be continued on more or fewer nodes
+    check_identity(run.folder, {"engine": "verl", "train": asdict(run.train), **run.identity})
+    if _saved_step(run.folder) >= run.train.steps:
+        return
     _write_problems(run)
     import ray
     from verl.trainer.main_ppo import run_ppo
@@ -93,8 +95,12 @@ def train_on_verl(run: VerlRun) -> None:
         ray.shutdown()
     if stop_file(run.folder).exists():
         stop_file(run.folder).unlink()
-        pointer = run.folder / "checkpoints" / "latest_checkpointed_iteration.txt"
-        raise Interrupted(int(pointer.read_text()))
+        raise Interrupted(_saved_step(run.folder))
+
+
+def _saved_step(folder: Path) -> int:
+    pointer = folder / "checkpoints" / "latest_checkpointed_iteration.txt"
+    return int(pointer.read_text()) if pointer.exists() else 0
 
 
 def stop_file(folder: Path) -> Path:

@@ -44,10 +44,12 @@ from shared.training.runlog import write_atomically
 
 _MOST_SKIPPED = 10_000
 _NAMES = {
+    "actor/entropy": "monitor/entropy",
     "training/rollout_probs_diff_mean": "rollout/probs_diff_mean",
     "training/rollout_probs_diff_max": "rollout/probs_diff_max",
 }
-"""verl's measure of how far vLLM and the trainer disagree, in our names."""
+"""What verl measures and the local engine has a name for; the last two say how far vLLM's
+probabilities are from the trainer's."""
 SIDECAR = "prompts.json"
 """In every checkpoint: where the prompt stream stands, and the state of a growing source."""
 
@@ -193,7 +195,7 @@ class RecipeTrainer(PPOTrainerSync):
         self.advantages = _by_key(chosen, advantages)
         rewards = _by_key(chosen, [list(j.reward.rewards) for j in chosen])
         if self.use_reference_policy:
-            metrics["update/kl_base"] = self._kl_to_base(batch)
+            metrics["monitor/kl_base"] = self._kl_to_base(batch)
         metrics["update/advantage_abs"] = float(np.mean([abs(a) for a in self.advantages.values()]))
         fields = _token_fields(batch.keys, list(data["response_mask"]), self.advantages, rewards)
         return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
@@ -226,7 +228,7 @@ class RecipeTrainer(PPOTrainerSync):
         super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
         context = StepContext(self.run_spec.train.seed, global_steps - 1, self.run_spec.train.steps)
         line: dict[str, Any] = {"step": global_steps, **rollout_metrics(self.batch)}
-        line |= {k: float(v) for k, v in metrics.items() if k.startswith("update/")}
+        line |= {k: float(v) for k, v in metrics.items() if k.startswith(("update/", "monitor/"))}
         line |= {_NAMES.get(k, f"update/{k[6:]}"): float(v) for k, v in metrics.items() if _logged(k)}
         line |= {f"time/{name}_s": float(seconds) for name, seconds in timing_raw.items()}
         if self.monitor is not None:
