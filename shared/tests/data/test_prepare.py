@@ -153,6 +153,13 @@ def test_a_gold_that_cannot_be_read_is_an_error(convert_as: str, raw: dict[str, 
         convert(card, [raw])
 
 
+def test_a_source_that_cannot_be_read_is_not_fetched(tmp_path: Path) -> None:
+    hub = Hub([])
+    with pytest.raises(ValueError, match=r"no converter .* svamp\.jsonl"):
+        prepare("svamp", tmp_path, fetcher=hub)
+    assert hub.asked == []
+
+
 def test_gpqa_options_have_one_order_for_everyone_and_the_letter_follows() -> None:
     card = card_of(convert="gpqa")
     raw = {"Question": "?", "Correct Answer": "r", **{f"Incorrect Answer {i}": f"w{i}" for i in (1, 2, 3)}}

@@ -32,11 +32,7 @@ def convert(card: Card, raw: Iterable[Raw]) -> list[Row]:
     Raises:
         ValueError: a column is missing, a value cannot be read, or the layout has no converter yet.
     """
-    if card.convert == "not_yet":
-        raise ValueError(
-            f"{card.name}: there is no converter for the rows of {card.origin} yet; put a canonical "
-            f"{card.file} in a folder and pass --from-folder. {card.note}"
-        )
+    require_converter(card)
     reader = _CONVERTERS[card.convert]
     rows = []
     for index, one in enumerate(raw):
@@ -44,6 +40,19 @@ def convert(card: Card, raw: Iterable[Raw]) -> list[Row]:
         if all(_in_band(one, band, where) for band in card.keep):
             rows.append(_order(card, index, one, reader(card, one, where), where))
     return rows
+
+
+def require_converter(card: Card) -> None:
+    """Refuse a card whose source cannot be read yet, before anything is fetched.
+
+    Raises:
+        ValueError: saying how to get the data in anyway.
+    """
+    if card.convert == "not_yet":
+        raise ValueError(
+            f"{card.name}: there is no converter for the rows of {card.origin} yet; put a canonical "
+            f"{card.file} in a folder and pass --from-folder. {card.note}"
+        )
 
 
 def column(row: Raw, path: str, where: str) -> Any:

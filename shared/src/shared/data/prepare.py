@@ -24,7 +24,7 @@ from typing import Any
 from shared.data import cards
 from shared.data.canonical import Row, dump_rows, read_rows, row_problem, sha256, write_file
 from shared.data.cards import Card, card_names, load_card, pinned
-from shared.data.convert import convert
+from shared.data.convert import convert, require_converter
 from shared.data.deduplicate import deduplicate
 from shared.data.fetch import Fetched, fetch, read_folder
 from shared.data.gym import generate
@@ -171,6 +171,7 @@ def _collect(
     if folder is not None and (folder / card.file).is_file():
         path = folder / card.file
         return read_rows(path), {"revision": None, "origin": str(path)}
+    require_converter(card)
     source = card.hub or card.github
     pin = pinned(card.name, card_folder / cards.PINS.name)
     revision = pin.get("revision") or (source.revision if source else None)
