@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from shared.problems import Outcome
 from shared.verifiers import verify, verify_batch
 from shared.verifiers.pool import close_shared_pool
@@ -56,9 +55,12 @@ def references(folder: Path) -> list[str]:
 def kind(gold: str) -> str:
     """A coarse kind of answer, for the table of disagreements."""
     for name, pattern in (
-        ("matrix", r"matrix|array"), ("interval or tuple", r"^\s*(\\left)?[(\[].*,.*[)\]]|\\cup|\\infty"), ("set", r"\\\{"),
-        ("relation", r"[<>=]|\\[lg]e|\\neq?"), ("list", r","), ("unit, money, per cent, angle", r"\\text|\\mbox|\\\$|%|circ|cm|mathrm"),
-        ("fraction", r"frac|/"), ("root", r"sqrt"), ("integer", r"^-?\d+$"), ("decimal", r"^-?\d*\.\d+$"), ("algebra", r"[a-z]"),
+        ("matrix", r"matrix|array"), ("interval or tuple", r"^\s*(\\left)?[(\[].*,.*[)\]]|\\cup|\\infty"),
+        ("set", r"\\\{"),
+        ("relation", r"[<>=]|\\[lg]e|\\neq?"), ("list", r","), ("unit, money, per cent, angle",
+        r"\\text|\\mbox|\\\$|%|circ|cm|mathrm"),
+        ("fraction", r"frac|/"), ("root", r"sqrt"), ("integer", r"^-?\d+$"), ("decimal", r"^-?\d*\.\d+$"),
+        ("algebra", r"[a-z]"),
     ):  # fmt: skip
         if re.search(pattern, gold):
             return name
@@ -130,7 +132,8 @@ def ours(pairs: Sequence[Pair]) -> list[bool]:
 
 def theirs(pairs: Sequence[Pair]) -> list[bool]:
     """Math-Verify as its README calls it: parse the boxed reference, parse the response, verify."""
-    from math_verify import parse, verify as mv_verify
+    from math_verify import parse
+    from math_verify import verify as mv_verify
 
     logging.disable(logging.CRITICAL)
     return [bool(mv_verify(parse(f"\\boxed{{{gold}}}"), parse(text))) for gold, text, _ in pairs]
@@ -185,7 +188,8 @@ def measure(name: str, pairs: Sequence[Pair]) -> dict[str, Any]:
     }
     print(f"\n{name}: {len(pairs)} pairs")
     print(
-        f"  ours         {my_wall:8.3f} s wall {my_cpu:8.3f} s cpu  {result['ours']['agree_with_construction']} as constructed"
+        f"  ours         {my_wall:8.3f} s wall {my_cpu:8.3f} s cpu  "
+        f"{result['ours']['agree_with_construction']} as constructed"
     )
     print(
         f"  Math-Verify  {their_wall:8.3f} s wall {their_cpu:8.3f} s cpu  "
@@ -229,7 +233,8 @@ def soak(golds: Sequence[str], n: int, draw: random.Random) -> dict[str, Any]:
             marks.append(process.memory_info().rss / 2**20)
     zombies = [c.pid for c in process.children() if c.status() == psutil.STATUS_ZOMBIE]
     out = {
-        "cases": n, "rss_mib_at_each_fifth": marks, "cpu_s": time.process_time() - started, "zombies": zombies,
+        "cases": n, "rss_mib_at_each_fifth": marks, "cpu_s": time.process_time() - started,
+        "zombies": zombies,
         "outcomes": {o.value: c for o, c in outcomes.items()},
     }  # fmt: skip
     print(f"\nsoak: {out}")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from shared.problems import Outcome
 from shared.verifiers import verify
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from shared.problems import Outcome
 from shared.verifiers import (
     BOXED,
@@ -135,9 +134,12 @@ def test_outcomes_are_counted_by_name() -> None:
 @pytest.mark.parametrize(
     ("response", "letter"),
     [
-        ("\\boxed{B}", "B"), ("\\boxed{\\text{(C)}}", "C"), ("The answer is (D).", "D"), ("answer: **J**", "J"), ("(A)", "A"),
-        ("\\boxed{(B) CAT}", "B"), ("\\boxed{A} then \\boxed{C}", "C"), ("The answer is B or C", None), ("A B C D", None),
-        ("\\boxed{AB}", None), ("no idea", None), ("\\boxed{K}", None), ("\\boxed{12}", None), ("The answer is a trap", None),
+        ("\\boxed{B}", "B"), ("\\boxed{\\text{(C)}}", "C"), ("The answer is (D).", "D"), ("answer: **J**",
+        "J"), ("(A)", "A"),
+        ("\\boxed{(B) CAT}", "B"), ("\\boxed{A} then \\boxed{C}", "C"), ("The answer is B or C", None),
+        ("A B C D", None),
+        ("\\boxed{AB}", None), ("no idea", None), ("\\boxed{K}", None), ("\\boxed{12}", None),
+        ("The answer is a trap", None),
     ],
 )  # fmt: skip
 def test_letters(response: str, letter: str | None) -> None:
@@ -155,7 +157,8 @@ def test_letter_verdicts() -> None:
 @pytest.mark.parametrize(
     ("response", "letter"),
     [
-        ("so the answer is (C).", "C"), ("the answer is H", "H"), ("Answer: J", "J"), ("answer: B\nAnswer: D", "B"),
+        ("so the answer is (C).", "C"), ("the answer is H", "H"), ("Answer: J", "J"),
+        ("answer: B\nAnswer: D", "B"),
         ("I like A and D", "D"), ("nothing", None), ("K L M", None),
     ],
 )  # fmt: skip

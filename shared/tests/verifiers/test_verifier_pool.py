@@ -13,7 +13,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from shared.problems import Outcome
 from shared.verifiers import MATH, verify
 from shared.verifiers.pool import Job, Pool, shared_pool
@@ -148,7 +147,8 @@ def test_importing_is_light_and_exact_verdicts_are_cheap() -> None:
         "import sys, time; from shared.verifiers import EXACT, verify_batch;"
         "r = [f'so \\\\boxed{{{i % 10}}}' for i in range(512)];"
         "t = time.process_time(); v = verify_batch(r, '2', EXACT); t = time.process_time() - t;"
-        "heavy = [m for m in ('sympy', 'mpmath', 'math_verify', 'torch', 'numpy', 'shared.verifiers.pool') if m in sys.modules];"
+        "heavy = [m for m in ('sympy', 'mpmath', 'math_verify', 'torch', 'numpy', 'shared.verifiers.pool')"
+        "         if m in sys.modules];"
         "print(sum(x.correct for x in v), heavy, t < 0.05)"
     )
     done = subprocess.run(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from shared.problems import Outcome
 from shared.verifiers import verify, verify_batch
 

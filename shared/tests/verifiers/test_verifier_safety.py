@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from shared.problems import Outcome
 from shared.verifiers import EXACT, LETTERS, MATH, extract, verify
 
@@ -123,9 +122,43 @@ def test_injections_do_nothing(index: int, tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-PIECES = [*"0123456789+-*/^_=<>()[]{}|!,;:'%$ xynabie.", "\\frac", "\\sqrt", "\\pm", "\\le", "\\cup", "\\infty", "\\pi", "\\text{", "}",
-          "\\begin{pmatrix}", "\\end{pmatrix}", "\\\\", "&", "\\left", "\\right", "\\sin", "\\log", "\\{", "\\}", "\\overline", "\\boxed{",
-          "and", "or", "cm", "pm", "\\circ", "\\cdot", "\\binom", "\\int", "√", "π", "°", "½", "²"]  # fmt: skip
+PIECES = [
+    *"0123456789+-*/^_=<>()[]{}|!,;:'%$ xynabie.",
+    "\\frac",
+    "\\sqrt",
+    "\\pm",
+    "\\le",
+    "\\cup",
+    "\\infty",
+    "\\pi",
+    "\\text{",
+    "}",
+    "\\begin{pmatrix}",
+    "\\end{pmatrix}",
+    "\\\\",
+    "&",
+    "\\left",
+    "\\right",
+    "\\sin",
+    "\\log",
+    "\\{",
+    "\\}",
+    "\\overline",
+    "\\boxed{",
+    "and",
+    "or",
+    "cm",
+    "pm",
+    "\\circ",
+    "\\cdot",
+    "\\binom",
+    "\\int",
+    "√",
+    "π",
+    "°",
+    "½",
+    "²",
+]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))

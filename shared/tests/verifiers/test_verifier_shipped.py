@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from shared.verifiers.compare import main, summary
 from shared.verifiers.shipped import (
     MODES,
@@ -104,8 +103,10 @@ def test_serl_matrix_and_ties() -> None:
 
 def test_sept_scores_what_was_observed() -> None:
     pairs = [
-        ("1/3", "0.333333", 1), ("\\frac{1}{2}", "2/4", 1), ("10", "10\\%", 1), ("34", "34\\text{ cm}", 1), ("5", "x=5", 1),
-        ("1024", "2^{10}", 1), ("4e33", "4\\times 10^{33}", 0), ("3.14", "3.1", 0), ("(1,2)", "[1,2]", 0), ("7", "8", 0),
+        ("1/3", "0.333333", 1), ("\\frac{1}{2}", "2/4", 1), ("10", "10\\%", 1), ("34", "34\\text{ cm}", 1),
+        ("5", "x=5", 1),
+        ("1024", "2^{10}", 1), ("4e33", "4\\times 10^{33}", 0), ("3.14", "3.1", 0), ("(1,2)", "[1,2]", 0),
+        ("7", "8", 0),
     ]  # fmt: skip
     scores = sept(["\\boxed{" + answer + "}" for _, answer, _ in pairs], [gold for gold, _, _ in pairs])
     assert [(g, a) for (g, a, e), s in zip(pairs, scores, strict=True) if s != e] == []

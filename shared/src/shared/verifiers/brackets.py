@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from shared.verifiers.lexer import Token
 from shared.verifiers.names import CONSTANTS, FUNCTIONS, GREEK
@@ -63,6 +63,11 @@ def segments(word: str) -> list[str]:
         if word.startswith(name) and len(word) - len(name) == 1:
             return [name, word[-1]]
     return list(word)
+
+
+def is_command(token: Token, names: Collection[str]) -> bool:
+    """Whether a token is one of some LaTeX commands."""
+    return token.kind == "cmd" and token.value in names
 
 
 def split_tokens(tokens: Sequence[Token], is_separator: Callable[[Token], bool]) -> list[list[Token]]:

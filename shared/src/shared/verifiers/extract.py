@@ -26,7 +26,8 @@ _BETWEEN_BOXES = re.compile(
 )
 _PERCENT = re.compile(r"\s*\$?\s*(?:\\?%|percent\b|pct\b)")
 _PHRASE = re.compile(
-    r"(?:final\s+|correct\s+|the\s+)*\banswers?\b(?:\s*(?:is|are|was|equals?|would be|will be|must be|should be))?"
+    r"(?:final\s+|correct\s+|the\s+)*\banswers?\b"
+    r"(?:\s*(?:is|are|was|equals?|would be|will be|must be|should be))?"
     r"\s*(?:\*\*|__)?\s*[:=]?\s*",
     re.IGNORECASE,
 )

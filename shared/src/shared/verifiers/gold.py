@@ -25,7 +25,7 @@ _NOTHING = frozenset(
     }
 )
 _GLUED = re.compile(r"\\([A-Za-z]+)")
-_COMMANDS_BEGIN_WITH_GREEK = re.compile(
+_COMMANDS = re.compile(
     r"nu|pi(?:tchfork)?|eta|xi|psi|mu(?:lticolumn|ltirow|ltimap)?|beth|rho|chi|phi|tau|Pi|Xi|Psi|Phi|epsilonup|thetasym|"
     r"mul\w*|nuc\w*|eth\w*|alphaup|deltaup"
 )
@@ -50,14 +50,18 @@ def damage(gold: str) -> str | None:
     ) and not re.search(r"[A-Za-z]\^?[+*-]$|\d!$", text):
         return "The reference answer stops in the middle of an expression."
     for name in _GLUED.findall(text):
-        if name not in GREEK and any(
-            name.startswith(g) and len(name) - len(g) <= 2 and len(g) > 2 for g in GREEK
-        ):
-            if not _COMMANDS_BEGIN_WITH_GREEK.fullmatch(name):
-                return f"The command \\{name} in the reference answer is two glued together."
+        if _glued(name):
+            return f"The command \\{name} in the reference answer is two glued together."
     if re.fullmatch(r"-?\d[\d.,]*[a-z]{4,}:", text):
         return "A stray word is glued to the number of the reference answer."
     return None
+
+
+def _glued(name: str) -> bool:
+    """A Greek letter's name with one or two letters behind it that make no command."""
+    if name in GREEK or _COMMANDS.fullmatch(name):
+        return False
+    return any(name.startswith(g) and len(name) - len(g) <= 2 and len(g) > 2 for g in GREEK)
 
 
 def _unbalanced(text: str) -> bool:

@@ -19,7 +19,8 @@ from shared.verifiers.text import fold, is_word, joined, meaning, squeeze
 
 _LONGEST = 20_000  # characters of both answers together; beyond that only literal equality counts
 _QUALIFIER = re.compile(
-    r"[,;]?\s*\$?\s*(?:\\(?:text|mbox|mathrm)\s*\{\s*)?\(?\b(?:where|for (?:all|any|some|every|each|which)|such that|"
+    r"[,;]?\s*\$?\s*(?:\\(?:text|mbox|mathrm)\s*\{\s*)?\(?"
+    r"\b(?:where|for (?:all|any|some|every|each|which)|such that|"
     r"with (?:arbitrary|any)|in which|when|whenever|if|provided that|because|since)\b.*",
     re.DOTALL,
 )
@@ -84,7 +85,7 @@ def _wordy(node: Node) -> bool:
 
 
 def _option(gold: str, answer: str) -> bool | None:
-    """Option letters: when one side is a bare letter A to J and the other names an option, compare the letters."""
+    """When one side is a bare letter A to J and the other names an option, whether the letters agree."""
     sides = [fold(gold, True), fold(answer, True)]
     bare = [s for s in sides if len(s) == 1 and s in "ABCDEFGHIJ"]
     if len(bare) != 1:

@@ -43,15 +43,13 @@ def extract_letter(text: str, policy: Policy) -> str | None:
         return letter_of(boxed, policy.letters)
     if policy.box_required:
         return None
-    phrase = None
     pattern = (
         rf"\banswer\b\s*(?:is|:)\s*(?:option|choice)?\s*[*$_]*\\?[(\[]?([{policy.letters}])[)\]]?(?![A-Za-z])"
     )
-    for phrase in re.finditer(pattern, text, re.IGNORECASE):
-        pass
-    if phrase is not None:
-        letter = phrase.group(1)
-        more = re.match(r"[)\]*$.]*\s*(?:or|and|,|/)\s*\(?([A-J])\b", text[phrase.end() :])
+    phrases = list(re.finditer(pattern, text, re.IGNORECASE))
+    if phrases:
+        letter = phrases[-1].group(1)
+        more = re.match(r"[)\]*$.]*\s*(?:or|and|,|/)\s*\(?([A-J])\b", text[phrases[-1].end() :])
         return letter.upper() if letter.isupper() and not more else None
     return letter_of(text, policy.letters)
 

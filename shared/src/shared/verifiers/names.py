@@ -47,11 +47,16 @@ GREEK = frozenset(
 )
 FUNCTIONS = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "cosec": "csc",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "asin": "asin", "acos": "acos", "atan": "atan",
-    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "tg": "tan", "ctg": "cot", "arctg": "atan", "arccsc": "acsc", "arcsec": "asec",
-    "log": "log", "ln": "ln", "lg": "lg", "exp": "exp", "det": "det", "gcd": "gcd", "lcm": "lcm", "Re": "re", "Im": "im",
-    "arg": "arg", "dim": "dim", "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil", "cbrt": "cbrt", "erf": "erf",
-    "sgn": "sgn", "deg": "degree_of", "min": "min", "max": "max", "Pr": "Pr", "sqrt": "sqrt", "factorial": "factorial", "binom": "binom",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "asin": "asin", "acos": "acos",
+    "atan": "atan",
+    "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "tg": "tan", "ctg": "cot", "arctg": "atan",
+    "arccsc": "acsc", "arcsec": "asec",
+    "log": "log", "ln": "ln", "lg": "lg", "exp": "exp", "det": "det", "gcd": "gcd", "lcm": "lcm",
+    "Re": "re", "Im": "im",
+    "arg": "arg", "dim": "dim", "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil",
+    "cbrt": "cbrt", "erf": "erf",
+    "sgn": "sgn", "deg": "degree_of", "min": "min", "max": "max", "Pr": "Pr", "sqrt": "sqrt",
+    "factorial": "factorial", "binom": "binom",
 }  # fmt: skip
 BIG = frozenset(
     ["sum", "prod", "int", "iint", "oint", "lim", "limsup", "liminf", "sup", "inf", "bigcup", "bigcap"]

@@ -60,7 +60,7 @@ class PlusMinus:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items in brackets: ``opening`` and ``closing`` are ``(``, ``[``, ``]``, ``{``, ``<`` or empty for a bare list."""
+    """Items in brackets; ``opening`` and ``closing`` are brackets or, for a bare list, empty."""
 
     opening: str
     closing: str

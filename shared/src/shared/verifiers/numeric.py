@@ -211,10 +211,14 @@ class Evaluator:
 
 
 _UNARY = {
-    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "asin": "asin", "acos": "acos",
-    "atan": "atan", "acot": "acot", "asec": "asec", "acsc": "acsc", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
-    "exp": "exp", "abs": "abs", "norm": "abs", "floor": "floor", "ceil": "ceil", "cbrt": "cbrt", "erf": "erf", "sgn": "sign",
-    "re": "re", "im": "im", "arg": "arg", "factorial": "factorial", "factorial2": "fac2", "ln": "ln", "log": "log", "lg": "lg",
+    "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "asin": "asin",
+    "acos": "acos",
+    "atan": "atan", "acot": "acot", "asec": "asec", "acsc": "acsc", "sinh": "sinh", "cosh": "cosh",
+    "tanh": "tanh",
+    "exp": "exp", "abs": "abs", "norm": "abs", "floor": "floor", "ceil": "ceil", "cbrt": "cbrt",
+    "erf": "erf", "sgn": "sign",
+    "re": "re", "im": "im", "arg": "arg", "factorial": "factorial", "factorial2": "fac2", "ln": "ln",
+    "log": "log", "lg": "lg",
 }  # fmt: skip
 
 

@@ -9,8 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
-from shared.verifiers.brackets import CLOSERS, ParseError, closing_index, depth_step, segments, split_tokens
+from shared.verifiers.brackets import (
+    CLOSERS,
+    ParseError,
+    closing_index,
+    depth_step,
+    is_command,
+    segments,
+    split_tokens,
+)
 from shared.verifiers.lexer import Token
 from shared.verifiers.names import BIG, CONSTANTS, DECORATED, FUNCTIONS, GREEK, TRANSPARENT
 from shared.verifiers.nodes import (
@@ -348,7 +357,7 @@ class ExpressionParser:
         inside = token.value.strip()
         digits = inside.replace(",", "").replace("-", "", 1)
         if digits.replace(".", "", 1).isdigit():
-            whole, _, decimals = inside.replace(",", "").partition(".")
+            _, _, decimals = inside.replace(",", "").partition(".")
             return Num(Fraction(inside.replace(",", "")), len(decimals))
         if len(inside) == 1 and inside.isalpha():
             return Sym(inside)
@@ -379,7 +388,7 @@ class ExpressionParser:
             and power.value == -1
             and name in ("sin", "cos", "tan", "cot", "sec", "csc")
         ):
-            return Fn("a" + name, node.args)
+            return Fn("a" + name, (node.args[0],)) if isinstance(node, Fn) else node
         return node if power is None else Pow(node, power)
 
     def function_argument(self) -> Node:
@@ -438,7 +447,7 @@ class ExpressionParser:
     def contents(self, opening: str, closing: str, inner: list[Token]) -> Node:
         """Brackets around one expression are grouping; around several, they make a group."""
         for command, name in (("over", None), ("choose", "binom"), ("atop", "binom")):
-            halves = split_tokens(inner, lambda t, c=command: t.kind == "cmd" and t.value == c)  # type: ignore[misc]
+            halves = split_tokens(inner, partial(is_command, names=(command,)))
             if opening == "{" and len(halves) == 2:
                 top, bottom = self.inner(halves[0]), self.inner(halves[1])
                 return quotient(top, bottom) if name is None else Fn(name, (top, bottom))

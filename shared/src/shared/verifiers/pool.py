@@ -28,7 +28,10 @@ DEADLINE = 2.0
 _GRACE = 1.0  # seconds beyond the deadline before a worker is killed
 _START = 20.0  # seconds that a new worker may take to start (a busy machine)
 _JOBS_PER_WORKER = 5000  # then it is replaced, so that nothing can pile up in it
-_COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from shared.verifiers.worker import main; main()"
+_COMMAND = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"  # the caller's path
+    "from shared.verifiers.worker import main; main()"
+)
 
 Decision = tuple[Outcome, str]
 

@@ -1,7 +1,8 @@
 """The outer forms of an answer: lists, relations, sets, intervals, units, times, text.
 
 ``read`` gives the readings of an answer, the likeliest first: ``1,234`` is a number and, second, a
-list; ``12,34`` is a list and, second, a number with a decimal comma (two digits behind it or more). An answer that is no mathematics is text. Nothing is evaluated here.
+list; ``12,34`` is a list and, second, a number with a decimal comma (two digits behind it or more).
+An answer that is no mathematics is text. Nothing is evaluated here.
 """
 
 from __future__ import annotations
@@ -9,8 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
-from shared.verifiers.brackets import ParseError, closing_index, depth_step, segments, split_tokens
+from shared.verifiers.brackets import (
+    ParseError,
+    closing_index,
+    depth_step,
+    is_command,
+    segments,
+    split_tokens,
+)
 from shared.verifiers.lexer import LexError, Token, clean, tokenize
 from shared.verifiers.names import FUNCTIONS, GREEK
 from shared.verifiers.nodes import (
@@ -40,9 +49,12 @@ MAX_TOKENS = 2500
 
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "le": "<=", "ge": ">=", "ne": "!=", "lt": "<", "gt": ">", "approx": "~",
-    "equiv": "=", "sim": "~", "simeq": "~", "cong": "~", "in": "in", "notin": "notin", "to": "to", "mapsto": "to", "rightarrow": "to",
-    "implies": "to", "Rightarrow": "to", "subset": "sub", "subseteq": "sub", "coloneqq": "=", "propto": "prop",
-    "ll": "<", "gg": ">", "longrightarrow": "to", "Longrightarrow": "to", "iff": "iff", "perp": "perp", "parallel": "par",
+    "equiv": "=", "sim": "~", "simeq": "~", "cong": "~", "in": "in", "notin": "notin", "to": "to",
+    "mapsto": "to", "rightarrow": "to",
+    "implies": "to", "Rightarrow": "to", "subset": "sub", "subseteq": "sub", "coloneqq": "=",
+    "propto": "prop",
+    "ll": "<", "gg": ">", "longrightarrow": "to", "Longrightarrow": "to", "iff": "iff", "perp": "perp",
+    "parallel": "par",
 }  # fmt: skip
 _CLOCK = re.compile(
     r"(\d{1,2})(?:\s*:\s*(\d{2}))?(?:\s*:\s*(\d{2}))?\s*(?:([ap])\.?\s?m\.?|(o'?clock))?\s*(noon|midnight)?",
@@ -81,7 +93,8 @@ _NUMBER_WORDS = {
     )
 }
 _LEAD = re.compile(
-    r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|(?:approximately|about|exactly|approx\.?|only|so|thus|therefore|hence|it is|is)\b)\s*:?\s*",
+    r"^(?:(?:the\s+)?(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|"
+    r"(?:approximately|about|exactly|approx\.?|only|so|thus|therefore|hence|it is|is)\b)\s*:?\s*",
     re.IGNORECASE,
 )
 _LEAD_TEXT = re.compile(r"^\\(?:text|mathrm|textbf)\s*\{([^{}]*)\}\s*")
@@ -285,7 +298,7 @@ class Reader:
         for command, op in (("setminus", "minus"), ("cup", "union"), ("cap", "intersection")):
             names = {command, "backslash"} if command == "setminus" else {command}
             names |= {"bigcup"} if command == "cup" else set()
-            parts = split_tokens(tokens, lambda t, n=names: t.kind == "cmd" and t.value in n)  # type: ignore[misc]
+            parts = split_tokens(tokens, partial(is_command, names=names))
             if len(parts) == 1 and command == "cup":
                 parts = split_tokens(
                     tokens, lambda t: t.kind == "word" and t.value in ("U", "union") and t.space
@@ -384,10 +397,35 @@ def _strip_filler(tokens: Sequence[Token]) -> list[Token]:
     return out
 
 
+_FILLERS = frozenset(
+    [
+        "",
+        "only",
+        "about",
+        "approximately",
+        "exactly",
+        "is",
+        "are",
+        "approx",
+        "either",
+        "both",
+        "so",
+        "the",
+        "just",
+        "the answer is",
+        "answer",
+        "the final answer is",
+        "for",
+        "all",
+        "roughly",
+        "around",
+        "nearly",
+    ]
+)
+
+
 def _is_filler(text: str) -> bool:
-    folded = text.strip(" :.,").lower()
-    return folded in ("", "only", "about", "approximately", "exactly", "is", "are", "approx", "either", "both", "so", "the", "the answer is",
-                      "answer", "the final answer is", "just", "for", "all", "roughly", "around", "nearly")  # fmt: skip
+    return text.strip(" :.,").lower() in _FILLERS
 
 
 def _is_remark(text: str) -> bool:

@@ -52,7 +52,7 @@ def same_scalar(left: Node, right: Node, policy: Policy, budget: Budget) -> bool
 
 
 def _one_sided(marked: Node, plain: Node, mark: str, policy: Policy, budget: Budget) -> bool:
-    """A sign that one side leaves out: 30 for 30 degrees, 50 for 50 per cent (but not 0.5 for 0.5 per cent)."""
+    """A sign that one side leaves out: 30 for 30 degrees, 50 for 50 per cent (not 0.5 for 0.5)."""
     allowed = policy.units == "ignore" if mark == "#deg" else policy.percent == "lenient"
     if not allowed or not _outermost(marked, mark):
         return False

@@ -139,7 +139,7 @@ def pieces(node: Node, budget: Budget) -> list[Piece] | None:
 
 
 def _union_of_relations(items: tuple[Node, ...], budget: Budget) -> list[Piece] | None:
-    """Several relations: alternatives when they are disjoint ("x < 1 or x > 3"), else conditions that all hold."""
+    """Relations as alternatives when they are disjoint ("x < 1 or x > 3"), else as joint conditions."""
     if len({variable_of(item) for item in items}) != 1:
         return None
     groups: list[list[Piece]] = []

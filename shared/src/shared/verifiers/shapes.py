@@ -64,7 +64,7 @@ def without_approximation(node: Node) -> Node:
 
 
 def roughly_equal(left: Node, right: Node) -> bool:
-    """Whether two constants agree within a few per cent; what is no constant is given the benefit of the doubt."""
+    """Whether two constants agree within a few per cent; anything else is taken on trust."""
     from shared.verifiers import numeric
 
     if numeric.variables(left, right):
@@ -122,7 +122,7 @@ def loose(name: str) -> bool:
 
 
 def one_name(node: Node) -> Node:
-    """``x = 1, x = 2`` and ``x = 1, 2`` are the list 1, 2; the name is dropped if it is the same throughout."""
+    """``x = 1, x = 2`` and ``x = 1, 2`` are the list 1, 2: a name that is the same throughout is dropped."""
     if not (isinstance(node, Group) and node.opening in ("", "{") and len(node.items) > 1):
         return node
     named = [assignment(item) for item in node.items]
@@ -226,7 +226,8 @@ def one_letter_unit(node: Node) -> Quantity | None:
     if isinstance(rest, Pow):
         if not isinstance(rest.exponent, Num):
             return None
-        rest, power = rest.base, f"^{rest.exponent.value}"
+        power = f"^{rest.exponent.value}"
+        rest = rest.base
     if isinstance(rest, Sym) and rest.name in ("m", "g", "L", "l", "s", "h", "N", "J", "W", "V", "A", "K"):
         return Quantity(value, normal_unit(rest.name + power))
     return None

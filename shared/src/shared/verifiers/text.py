@@ -10,7 +10,8 @@ _WRAP = re.compile(
 _COMMAND_SPACE = re.compile(r"\\[,;:!> ]|~|\\(?:quad|qquad|left|right|displaystyle)(?![A-Za-z])")
 _ARTICLE = re.compile(r"\b(?:the|an?)\s+(?=\w)", re.IGNORECASE)
 _NO_ANSWER = re.compile(
-    r"(?:there (?:is|are) )?no (?:real |such |valid |integer |possible )?(?:solutions?|answers?|values?|roots?)(?: exists?)?"
+    r"(?:there (?:is|are) )?no (?:real |such |valid |integer |possible )?"
+    r"(?:solutions?|answers?|values?|roots?)(?: exists?)?"
     r"|none|empty set|null set|no such \w+(?: exists?)?|impossible|not possible"
 )
 _UNDEFINED = re.compile(r"(?:does not|doesn't|do not|doesnt) exist|dne|undefined|not defined|is undefined")

@@ -96,7 +96,7 @@ def guru_table(responses: Sequence[str], answers: Sequence[str]) -> list[float]:
 
 
 def guru_letter(responses: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """Boxed option letter (SuperGPQA, GPQA): the first letter of the alphabet that occurs in the text found."""
+    """Boxed option letter (SuperGPQA, GPQA): the first letter of the alphabet that occurs in the box."""
     scores = []
     for response, gold in zip(responses, answers, strict=True):
         text = re.split(r"<\|im_end\|>|<\|endoftext\|>|</s>", response)[0]

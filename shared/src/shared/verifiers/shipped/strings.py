@@ -11,7 +11,8 @@ import re
 
 _UNIT_WORDS = (
     "degree", "cm", "centimeter", "meter", "mile", "second", "minute", "hour", "day", "week", "month", "year",
-    "foot", "feet", "inch", "yard", "kg", "gram", "dollar", "cent", "unit", "square", "cubic", "km", "mph", "point",
+    "foot", "feet", "inch", "yard", "kg", "gram", "dollar", "cent", "unit", "square", "cubic", "km", "mph",
+    "point",
 )  # fmt: skip
 
 
