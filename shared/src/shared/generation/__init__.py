@@ -4,9 +4,12 @@
 ``PartStore`` keeps it. The exam, difficulty filters and trace collection stand on this.
 """
 
+from shared.generation.distributed import Job, Outcome, generate_shared
 from shared.generation.engines import Engine, HFEngine, OpenAIEngine, ReplayEngine, VLLMEngine
 from shared.generation.engines.interface import model_identity
 from shared.generation.engines.replay import write_recording
+from shared.generation.leases import Board, Leases
+from shared.generation.mend import mend
 from shared.generation.render import Renderer
 from shared.generation.requests import (
     OVERLONG,
@@ -23,11 +26,15 @@ from shared.generation.store import PartStore, PartWriter, publish, write_text
 
 __all__ = [
     "OVERLONG",
+    "Board",
     "Draw",
     "Engine",
     "HFEngine",
+    "Job",
+    "Leases",
     "Message",
     "OpenAIEngine",
+    "Outcome",
     "PartStore",
     "PartWriter",
     "Progress",
@@ -40,6 +47,8 @@ __all__ = [
     "VLLMEngine",
     "fingerprint",
     "generate",
+    "generate_shared",
+    "mend",
     "model_identity",
     "plan_units",
     "publish",

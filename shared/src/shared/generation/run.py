@@ -89,7 +89,7 @@ def generate(
         ValueError: the store holds draws of the same problems under other prompts.
     """
     shard = shard or Shard()
-    done = _stored(store, prompts)
+    done = stored_keys(store, prompts)
     # the block of a unit decides its shard: plan all blocks first, then leave out what is stored
     mine = {
         (u.prompt.problem_id, s)
@@ -115,7 +115,12 @@ def generate(
     return added
 
 
-def _stored(store: PartStore[Draw], prompts: Sequence[Prompt]) -> set[tuple[str, int]]:
+def stored_keys(store: PartStore[Draw], prompts: Sequence[Prompt]) -> set[tuple[str, int]]:
+    """Keys of the stored draws of these prompts' task.
+
+    Raises:
+        ValueError: the store holds draws of the same problems under other prompts.
+    """
     shas = {prompt.problem_id: prompt.sha for prompt in prompts}
     done = set()
     for draw in store.load():

@@ -62,7 +62,7 @@ class PartStore(Generic[R]):
         """
         found: dict[tuple[Any, ...], R] = {}
         for part in self.parts():
-            for record in self._read(part):
+            for record in self.read(part):
                 known = found.get(record.key)
                 if known is None or repr(record) < repr(known):
                     found[record.key] = record
@@ -70,17 +70,18 @@ class PartStore(Generic[R]):
 
     def keys(self) -> set[tuple[Any, ...]]:
         """Keys of all stored records."""
-        return {record.key for part in self.parts() for record in self._read(part)}
+        return {record.key for part in self.parts() for record in self.read(part)}
 
     def writer(self, tag: str) -> PartWriter[R]:
         """A new part; ``tag`` (e.g. ``0-of-4``) only makes its name readable."""
         return PartWriter(self, tag)
 
-    def _read(self, part: Path) -> Iterator[R]:
+    def read(self, part: Path) -> Iterator[R]:
+        """The records of one part; ValueError or OSError when it is damaged."""
         if part.suffix == ".jsonl" and not part.exists():
             part = part.with_suffix(".parquet")  # sealed by its writer since we listed the folder
         if part.suffix == ".parquet":
-            rows: Iterable[dict[str, Any]] = pq.read_table(part).to_pylist()
+            rows: Iterable[dict[str, Any]] = pq.read_table(part, page_checksum_verification=True).to_pylist()
         else:
             rows = _read_lines(part)
         for row in rows:
@@ -146,7 +147,7 @@ class PartWriter(Generic[R]):
         rows = list(_read_lines(self._path))
         final = self._path.with_suffix(".parquet")
         temporary = final.with_suffix(".tmp")
-        pq.write_table(pa.Table.from_pylist(rows), temporary, compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows), temporary, compression="zstd", write_page_checksum=True)
         publish(temporary, final)
         self._path.unlink()
 
