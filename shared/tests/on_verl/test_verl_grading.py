@@ -8,7 +8,7 @@ from shared.metrics import pass_at_k
 from shared.on_verl import Reference
 from shared.on_verl.export import export, latest_checkpoint
 from shared.on_verl.grading import compute_score, failures
-from shared.on_verl.judges import response_of
+from shared.on_verl.judges import end_tokens, response_of
 from shared.on_verl.validation import validation_metrics
 from shared.problems import FinishReason
 from shared.training import StepContext
@@ -82,3 +82,14 @@ def test_latest_checkpoint_follows_the_pointer(tmp_path: Path) -> None:
 )
 def test_finish_reason_is_read_from_the_last_token(tokens: tuple[int, ...], reason: FinishReason) -> None:
     assert response_of(tokens, "5 6", {2, 9}, (0.0,) * len(tokens)).finish_reason is reason
+
+
+def test_a_model_may_have_several_end_tokens(tmp_path: Path) -> None:
+    from transformers import GenerationConfig
+
+    GenerationConfig(eos_token_id=[7, 9]).save_pretrained(tmp_path / "two")
+    GenerationConfig(eos_token_id=7).save_pretrained(tmp_path / "one")
+    assert end_tokens(str(tmp_path / "two")) == (7, 9)
+    assert end_tokens(str(tmp_path / "one")) == (7,)
+    (tmp_path / "none").mkdir()
+    assert end_tokens(str(tmp_path / "none")) == ()

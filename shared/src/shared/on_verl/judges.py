@@ -46,16 +46,16 @@ class Judge:
 
     Args:
         recipe: builds the recipe.
+        model: folder or id of the model, for the tokens that end a response.
         tokenizer: folder or id of the tokenizer.
-        end_ids: tokens that end a response, besides the tokenizer's own.
     """
 
-    def __init__(self, recipe: Reference, tokenizer: str, end_ids: Sequence[int] = ()) -> None:
+    def __init__(self, recipe: Reference, model: str, tokenizer: str) -> None:
         from transformers import AutoTokenizer
 
         self._recipe = recipe.call()
         self._tokenizer = AutoTokenizer.from_pretrained(tokenizer)
-        self._end_ids = {*end_ids, self._tokenizer.eos_token_id}
+        self._end_ids = {*end_tokens(model), self._tokenizer.eos_token_id}
 
     def judge(self, rollouts: Sequence[Rollouts], context: StepContext) -> list[Judged]:
         """Reward some groups of one step."""
@@ -70,6 +70,17 @@ class Judge:
         return Group(rollouts.problem, tuple(responses))
 
 
+def end_tokens(model: str) -> tuple[int, ...]:
+    """The end tokens of a model's generation settings, which may be more than its tokenizer's one."""
+    from transformers import GenerationConfig
+
+    try:
+        found = GenerationConfig.from_pretrained(model).eos_token_id
+    except OSError:  # the model comes without such settings
+        return ()
+    return () if found is None else (found,) if isinstance(found, int) else tuple(found)
+
+
 def response_of(
     token_ids: tuple[int, ...], text: str, end_ids: Collection[int], logprobs: tuple[float, ...]
 ) -> Response:
@@ -81,11 +92,11 @@ def response_of(
 class JudgePool:
     """``workers`` judges as Ray actors spread over the cluster."""
 
-    def __init__(self, recipe: Reference, tokenizer: str, workers: int, end_ids: Sequence[int] = ()) -> None:
+    def __init__(self, recipe: Reference, model: str, tokenizer: str, workers: int) -> None:
         import ray
 
         actor: Any = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(Judge)
-        self._judges = [actor.remote(recipe, tokenizer, tuple(end_ids)) for _ in range(workers)]
+        self._judges = [actor.remote(recipe, model, tokenizer) for _ in range(workers)]
 
     def judge(self, rollouts: Sequence[Rollouts], context: StepContext) -> list[Judged]:
         """Reward groups, results in the order given."""

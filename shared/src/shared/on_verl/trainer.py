@@ -3,6 +3,7 @@
 What stays verl's: rollouts, log-probabilities, the update, weight sync, checkpoints, validation
 sampling. What is ours: which prompts come next, labels and rewards (``buffer``), advantages, the
 loss (``loss``), exact validation metrics, and a run folder like the local engine's.
+vLLM's draws depend on scheduling: unlike the local engine's, two equal runs are not equal bit for bit.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class RecipeTrainer(PPOTrainerSync):
     def __init__(self, config: Any, run: VerlRun) -> None:
         self.run_spec, self.recipe = run, run.recipe.call()
         model = config.actor_rollout_ref.model
-        self.pool = JudgePool(run.recipe, model.tokenizer_path or model.path, run.engine.workers)
+        tokenizer = model.tokenizer_path or model.path
+        self.pool = JudgePool(run.recipe, model.path, tokenizer, run.engine.workers)
         self.monitor = run.monitor.call() if run.monitor is not None else None
         self.stop_fn = run.stop.call() if run.stop is not None else None
         self.cursor = 0
