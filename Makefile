@@ -37,7 +37,7 @@ $(PAPERS:%=reproduce-%): reproduce-%: .venv/ready
 ifeq ($(SCALE),mini)
 	$(RUN) -m $*.reproduce --seeds $(SEEDS) $(if $(FULL),--full)
 else
-	$(BIN)/python -m $*.launch --scale $(SCALE)
+	PATH="$(CURDIR)/$(BIN):$$PATH" SCALE=$(SCALE) $*/scripts/$*.sh
 endif
 
 env-%:  ## make the conda environment of a paper from its environment.yml
