@@ -17,16 +17,19 @@ def groups(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load((HERE / name).read_text(encoding="utf-8")))
 
 
-PAIRS = [*groups("cases_values.yaml"), *groups("cases_structures.yaml")]
+PAIRS = [*groups("cases_values.yaml"), *groups("cases_structures.yaml"), *groups("cases_assorted.yaml")]
 RESPONSES = groups("cases_extraction.yaml")
 
 
+KEYS = ("equal", "different", "no_answer", "golds_bad", "equal_pairs", "different_pairs")
+
+
 def count(group: dict[str, Any]) -> int:
-    return sum(len(group.get(key, [])) for key in ("equal", "different", "no_answer", "golds_bad"))
+    return sum(len(group.get(key, [])) for key in KEYS)
 
 
 def test_the_suite_is_large_enough_and_every_group_says_why() -> None:
-    assert sum(count(group) for group in [*PAIRS, *RESPONSES]) >= 900
+    assert sum(count(group) for group in [*PAIRS, *RESPONSES]) >= 1200
     assert all(len(group["why"]) > 20 for group in [*PAIRS, *RESPONSES])
 
 
@@ -57,6 +60,11 @@ def test_responses(index: int) -> None:
             )
             if verdict.outcome not in allowed:
                 wrong.append((expected, response, verdict.outcome.value, verdict.extracted))
+    for key, right in (("equal_pairs", True), ("different_pairs", False)):
+        for gold, response in group.get(key, []):
+            verdict = verify(response, gold)
+            if verdict.correct is not right:
+                wrong.append((key, gold, response, verdict.outcome.value, verdict.extracted))
     for gold in group.get("golds_bad", []):
         verdict = verify(group["response"], gold)
         if verdict.outcome is not Outcome.BAD_GOLD:

@@ -51,6 +51,7 @@ from shared.verifiers.shapes import (
     same_time,
     simplified,
     simplify_number,
+    without_condition,
 )
 from shared.verifiers.text import joined
 from shared.verifiers.units import conversion
@@ -82,6 +83,7 @@ class Comparison:
             self._text,
             self._clock,
             self._numeral,
+            self._conditioned,
             self._relations,
             self._assigned,
             self._quantity,
@@ -172,6 +174,13 @@ class Comparison:
         return None
 
     # -- relations ------------------------------------------------------------------------------
+
+    def _conditioned(self, left: Node, right: Node) -> bool | None:
+        """``x = k pi, k in Z`` against ``k pi``: a condition on a parameter that only one side states."""
+        first, second = without_condition(left), without_condition(right)
+        if (first is None) == (second is None):
+            return None
+        return self.equal(first if first is not None else left, second if second is not None else right)
 
     def _relations(self, left: Node, right: Node) -> bool | None:
         if not (isinstance(left, Rel) and isinstance(right, Rel)):

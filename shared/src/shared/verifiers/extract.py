@@ -26,7 +26,7 @@ _BETWEEN_BOXES = re.compile(
 )
 _PERCENT = re.compile(r"\s*\$?\s*(?:\\?%|percent\b|pct\b)")
 _PHRASE = re.compile(
-    r"(?:final\s+|correct\s+|the\s+)*\banswers?\b"
+    r"(?:(?:final\s+|correct\s+|the\s+)*\banswers?\b|\bcorrect (?:option|choice)\b)"
     r"(?:\s*(?:is|are|was|equals?|would be|will be|must be|should be))?"
     r"\s*(?:\*\*|__)?\s*[:=]?\s*",
     re.IGNORECASE,
@@ -159,11 +159,14 @@ def _phrase_answer(text: str) -> str | None:
     if last is None:
         return None
     answer = _clip(tail[last.end() :])
-    if not _looks_bare(answer) and not answer.lower().startswith("not "):
+    if not _looks_bare(answer) and not _BOUND.match(answer):
         return _ending_answer(answer) or answer
     return answer or None
 
 
+_BOUND = re.compile(
+    r"(?:not|greater|less|more|fewer|at least|at most|over|under|above|below|between)\b", re.IGNORECASE
+)
 _VERBS = (
     r"=|≈|:|\b(?:is|are|equals?|to|gets?|gives?|has|have|had|was|were|be|makes?|obtain|yields?|needs?|total|costs?|spends?|pays?|"
     r"of|answer|earns?|left|there are|takes?)\b"
@@ -199,7 +202,7 @@ def _ending_answer(text: str) -> str | None:
     if match:
         return match.group(1).strip()
     numbers = _LONE_NUMBER.findall(line)
-    if len(numbers) == 1 and re.search(r"[A-Za-z]{2}", line):
+    if len(numbers) == 1 and len(re.findall(r"[A-Za-z]{2,}", line)) > 2:
         return str(numbers[0]).strip().rstrip(",")
     return None
 

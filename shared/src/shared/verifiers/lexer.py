@@ -111,6 +111,7 @@ def clean(answer: str) -> str:
     text = re.sub(r"(?<=[^\s,;\\&=])\s*\n\s*(?=[A-Za-z](?:_\{?\w+\}?)?\s*=)", "; ", text)
     text = re.sub(r"√\s*(\d+)", r"\\sqrt{\1}", text)
     text = _THOUSANDS_LATEX.sub("", text)
+    text = re.sub(r"\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|split|equation\*?)\}", " ", text)
     text = _dollars(text).replace(r"\(", " ").replace(r"\)", " ")
     text = re.sub(r"\\\[(?!\d*(?:pt|em|ex|mm|cm)\])|\\\]", " ", text)
     text = _IGNORED.sub(" ", text)

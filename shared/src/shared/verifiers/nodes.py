@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Union
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +133,10 @@ class Text:
     value: str
 
 
-Node = Union[
-    Num,
-    Sym,
-    Add,
-    Mul,
-    Pow,
-    Fn,
-    PlusMinus,
-    Group,
-    SetOp,
-    Rel,
-    Builder,
-    Matrix,
-    Quantity,
-    Ratio,
-    Numeral,
-    Clock,
-    Text,
-]
+Node = (
+    Num | Sym | Add | Mul | Pow | Fn | PlusMinus | Group | SetOp | Rel | Builder | Matrix | Quantity | Ratio
+    | Numeral | Clock | Text
+)  # fmt: skip
 
 ONE = Num(Fraction(1))
 MINUS_ONE = Num(Fraction(-1))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from shared.verifiers.exact import inline_budget
+from shared.verifiers.exact import inline_budget, symbols
 from shared.verifiers.nodes import (
     Add,
     Builder,
@@ -215,6 +215,23 @@ def same_time(left: Clock, right: Clock) -> bool:
         hours.append((hour, bool(clock.half) or clock.hour > 12 or clock.hour == 0))
     (a, a_sure), (b, b_sure) = hours
     return a == b if a_sure == b_sure else a % 12 == b % 12
+
+
+def without_condition(node: Node) -> Node | None:
+    """The answer of a list "answer, condition on a parameter in it"; ``None`` for any other node."""
+    if not (isinstance(node, Group) and node.opening == "" and len(node.items) == 2):
+        return None
+    answer, condition = node.items
+    if (
+        not isinstance(condition, Rel)
+        or set(condition.ops) & {"=", "~"}
+        or not isinstance(condition.parts[0], Sym)
+    ):
+        return None
+    named = assignment(answer)
+    parameter = condition.parts[0].name
+    inside = symbols(named[1]) if named else set() if isinstance(answer, Rel) else symbols(answer)
+    return answer if parameter in inside and parameter.isalpha() else None
 
 
 def one_letter_unit(node: Node) -> Quantity | None:

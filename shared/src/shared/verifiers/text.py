@@ -51,7 +51,7 @@ def fold(text: str, case_sensitive: bool = False) -> str:
     text = text.replace("’", "'")
     if not case_sensitive:
         text = text.casefold()
-    text = re.sub(r"\s+", " ", text).strip(" .,;:!?\"'`*")
+    text = re.sub(r"\s+", " ", text).strip(" .,;:\"'`*" if re.search(r"\d", text) else " .,;:!?\"'`*")
     text = _ARTICLE.sub("", text)
     text = re.sub(r"\s*([,;:/()])\s*", r"\1", text)
     match = re.fullmatch(r"\(([^()]*)\)", text)
