@@ -72,6 +72,11 @@ def test_without_tokenizer_the_turns_or_the_plain_text_remain() -> None:
         Renderer(None, bos="always")
 
 
+def test_templates_that_print_the_date_give_the_same_prompt_every_day() -> None:
+    dated = tokenizer("{{ strftime_now('%d %b %Y') }} {{ messages[-1]['content'] }}")
+    assert Renderer(dated).render("t", "p", "q").text == "26 Jul 2024 q"
+
+
 def test_choices_of_template_are_explicit_and_described(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no chat template"):
         Renderer(tokenizer(), chat="model")

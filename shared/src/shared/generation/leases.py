@@ -164,7 +164,8 @@ class Leases:
         probe.touch()
         now = probe.stat().st_mtime
         probe.unlink()
-        alive, crashed = set(), set()
+        alive: set[str] = set()
+        crashed: set[str] = set()
         for entry in os.scandir(self._sign.parent):
             if entry.name.startswith(".") or entry.name.endswith(".left"):
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from shared.generation.requests import Message, Prompt
 
 CHAT = ("auto", "model", "none")
 BOS = ("auto", "always", "never")
+_TODAY = date(2024, 7, 26)
+"""What templates that print today's date print (Llama's own fallback): prompts must not change overnight."""
 
 
 class Renderer:
@@ -89,7 +92,11 @@ class Renderer:
             text = plain
         else:
             text = self.tokenizer.apply_chat_template(
-                messages, chat_template=self.template, tokenize=False, add_generation_prompt=True
+                messages,
+                chat_template=self.template,
+                tokenize=False,
+                add_generation_prompt=True,
+                strftime_now=_TODAY.strftime,
             )
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         begin = self.tokenizer.bos_token_id
