@@ -1,6 +1,7 @@
 """``python -m eval_suite``: tasks | prepare | generate | score | report | run | compare | ...
 
-Also ``contamination`` (overlap of a training set with a suite) and ``world`` (a mini world as an exam).
+Also ``contamination`` (overlap of a training set with a suite), ``world`` (a mini world as an exam)
+and the verbs for many machines (``cluster_cli``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval_suite import commands
+from eval_suite import cluster_cli, commands
 from eval_suite.registry import add_folder
 
 DATA_DIR = Path("data/eval_suite")
@@ -103,6 +104,18 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--words", type=int, default=13, help="length of the n-grams (default 13)")
     verb.add_argument("--json", type=Path, help="also write the result, with the ids, here")
     verb.set_defaults(run=commands.contamination)
+
+    def asked(verb: argparse.ArgumentParser) -> None:
+        _selection(verb)
+        _data(verb)
+        _generation(verb)
+
+    def judged(verb: argparse.ArgumentParser) -> None:
+        _registry(verb)
+        _data(verb)
+        _judging(verb)
+
+    cluster_cli.add_verbs(verbs, asked, judged)
     return root
 
 

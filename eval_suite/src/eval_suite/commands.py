@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from shared.generation import Engine, Shard
 
@@ -127,18 +128,40 @@ def contamination(options: argparse.Namespace) -> None:
         options.json.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _generate(options: argparse.Namespace) -> OutputFolder:
-    chosen = select(options.suite, options.tasks)
+def plan_run(options: argparse.Namespace) -> tuple[list[TaskPlan], Engine]:
+    """The plans of what the options ask for, and the engine to carry them out."""
+    engine = backend.make_engine(options)
+    return _plans(options, engine, getattr(engine, "tokenizer", None)), engine
+
+
+def open_output(options: argparse.Namespace, engine: Engine) -> OutputFolder:
+    """The output folder of a run, marked with its suite."""
     protocol = _profile_of(options)
+    out = OutputFolder(options.out or _default_out(engine, options.suite, protocol))
+    suite_tasks = tuple(task.id for task in select(options.suite))
+    out.write_suite(SuiteRecord(options.suite, protocol.id, suite_tasks))
+    return out
+
+
+def _generate(options: argparse.Namespace) -> OutputFolder:
     shard = Shard.parse(options.shard)
-    engine = None if options.dry_run else backend.make_engine(options)
-    tokenizer = backend.dry_tokenizer(options) if engine is None else getattr(engine, "tokenizer", None)
-    renderer = backend.make_renderer(options, protocol, tokenizer)
+    if options.dry_run:
+        _print_dry_run(_plans(options, None, backend.dry_tokenizer(options)))
+        return OutputFolder(Path())
+    plans, engine = plan_run(options)
+    out = open_output(options, engine)
+    added = stages.generate_plans(plans, engine, out, shard=shard, block=options.block)
+    print(f"added {added} samples to {out.root}")
+    return out
+
+
+def _plans(options: argparse.Namespace, engine: Engine | None, tokenizer: Any | None) -> list[TaskPlan]:
+    protocol = _profile_of(options)
     plans, skipped = stages.make_plans(
-        chosen,
+        select(options.suite, options.tasks),
         protocol,
         options.data_dir,
-        renderer,
+        backend.make_renderer(options, protocol, tokenizer),
         engine.describe() if engine else {},
         _changes(options),
         accept_data=options.accept_data,
@@ -148,15 +171,7 @@ def _generate(options: argparse.Namespace) -> OutputFolder:
         print(f"skipped {reason}")
     if not plans:
         raise ValueError("no task is left to run: prepare the data first, or point --data-dir to it")
-    if engine is None:
-        _print_dry_run(plans)
-        return OutputFolder(Path())
-    out = OutputFolder(options.out or _default_out(engine, options.suite, protocol))
-    suite_tasks = tuple(task.id for task in select(options.suite))
-    out.write_suite(SuiteRecord(options.suite, protocol.id, suite_tasks))
-    added = stages.generate_plans(plans, engine, out, shard=shard, block=options.block)
-    print(f"added {added} samples to {out.root}")
-    return out
+    return plans
 
 
 def _profile_of(options: argparse.Namespace) -> Profile:
