@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from shared.files import write_atomically
 from shared.generation import (
     OVERLONG,
     Draw,
@@ -34,7 +35,6 @@ from shared.generation import (
 from shared.problems import FinishReason, Problem, Response
 from shared.sampling import SamplingParams, encode_prompt
 from shared.training.experiment import base_model
-from shared.training.runlog import write_atomically
 from transformers import AutoTokenizer
 
 from sept.commands import composed
@@ -47,7 +47,8 @@ TASK = "sept"
 class StoredAnswers:
     """A sampler that looks up the answer to each question.
 
-    Text is read back as tokens, with the end-of-sequence token where the answer had come to its end.
+    Text is read back as tokens, with the end-of-sequence token where the answer had come to its end. A
+    text that its tokenizer would spell otherwise than the model did comes back in the usual spelling.
 
     Args:
         problems: the training set.
@@ -165,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--file", type=Path, help="rows: the parquet file to write")
     parser.add_argument("--config-name", default="paper")
     parser.add_argument("overrides", nargs="*", help="for example preset=qwen25_math_7b arm=offline")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     try:
         config = composed(given.config_name, given.overrides)
         problems = questions(config)

@@ -17,6 +17,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 from shared.experiments import Run, write_manifest
+from shared.files import write_json
 from shared.sampling import Sampler, TorchSampler
 from shared.training import Batch, Evaluator, StepContext, Tracker, TrainConfig, Trainer, load_weights
 from shared.training.experiment import (
@@ -33,7 +34,6 @@ from shared.training.experiment import (
     train_config,
     truth_of,
     watcher,
-    write_json,
     write_outcome,
 )
 from shared.training.measure import measure

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The offline set: one answer a question from the base model at temperature 0.6, one process a GPU.
+#
+#   sept/scripts/generate_solutions.sh [preset=qwen25_math_7b] [any other override]
+#
+# ANSWERS is the folder of the stored answers. Stopped or killed, it continues where it was.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+answers=${ANSWERS:-outputs/sept/offline/answers}
+gpus=${GPUS:-8}
+sept/scripts/data.sh dsr
+running=()
+for ((i = 0; i < gpus; i++)); do
+  CUDA_VISIBLE_DEVICES=$i python -m sept.offline generate --folder "$answers" --shard "$i/$gpus" \
+    --config-name paper arm=offline "$@" &
+  running+=($!)
+done
+for process in "${running[@]}"; do
+  wait "$process"
+done
