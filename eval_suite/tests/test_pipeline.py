@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eval_suite.cli import main
 
 Evaluate = Callable[..., int]
 Record = Callable[[dict[tuple[str, str], list[str]]], Path]
@@ -169,6 +170,21 @@ def test_changed_data_is_noticed_when_scoring(
     path.write_text(path.read_text().replace('"answer": "1"', '"answer": "9"'))
     assert evaluate("score", "--out", tmp_path / "o") == 2
     assert "not the one" in capsys.readouterr().err
+
+
+def test_prepare_takes_a_folder_checks_it_and_names_what_is_missing(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "ready"
+    arguments = ["prepare", "--suite", "aime24,aime25", "--from", str(data), "--data-dir", str(target)]
+    assert main(arguments) == 2
+    assert "not a copy the registry knows" in capsys.readouterr().err
+    assert main([*arguments, "--accept-data"]) == 2
+    printed = capsys.readouterr()
+    assert "aime24           3 problems, PARTIAL" in printed.out
+    assert "aime25           NOT READY" in printed.out
+    assert "1 tasks are not ready: aime25" in printed.err
+    assert (target / "aime24.jsonl").read_bytes() == (data / "aime24.jsonl").read_bytes()
 
 
 def test_use_errors_are_one_sentence(
