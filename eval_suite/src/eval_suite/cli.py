@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
     except BrokenPipeError:
         return 1  # the reader of our output went away
-    except (ValueError, FileNotFoundError, ConnectionError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"eval_suite: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -63,6 +63,23 @@ def test_conflicting_draws_are_resolved_alike_in_any_order(tmp_path: Path) -> No
         assert [d.text for d in store.load()] == ["a"]
 
 
+def test_a_full_disk_loses_only_the_unit_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = PartStore(tmp_path, Draw)
+    writer = store.writer("0-of-1")
+    writer.append([draw("a", 0)])
+
+    def no_space(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        writer.append([draw("a", 1)])
+    monkeypatch.undo()
+    (part,) = store.parts()
+    part.write_bytes(part.read_bytes()[:-5])  # what a full disk leaves of the last line
+    assert store.load() == [draw("a", 0)]
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     store = PartStore(tmp_path, Draw)
     store.writer("0-of-1").append([draw("a", 0), draw("a", 1)])
