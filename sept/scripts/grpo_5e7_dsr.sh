@@ -9,4 +9,4 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 sept/scripts/data.sh dsr
-exec python -m sept.train --config-name paper arm=grpo optim.lr=5.0e-7 "$@"
+exec python -m sept.train --config-name paper arm=grpo optim.lr=5.0e-7 recipe.loss_temperature=null "$@"
