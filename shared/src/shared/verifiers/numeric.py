@@ -158,12 +158,12 @@ class Evaluator:
             return self.unary(name, x)
         if name in ("log", "ln") and len(node.args) == 2:
             return self.divide(self.unary("ln", self(node.args[0])), self.unary("ln", self(node.args[1])))
-        if name == "binom":
+        if name == "binom" and len(node.args) == 2:
             n, k = self(node.args[0]), self(node.args[1])
             self.small(n, 40)
             self.small(k, 40)
             return mp.binomial(n, k)
-        if name == "mod":
+        if name == "mod" and len(node.args) == 2:
             return mp.fmod(mp.re(self(node.args[0])), self.divide(mp.re(self(node.args[1])), 1))
         if name in ("min", "max"):
             return (min if name == "min" else max)(mp.re(self(a)) for a in node.args)

@@ -383,6 +383,8 @@ class ExpressionParser:
             node: Node = Fn(name, self.call_arguments())
         else:
             node = Fn(name, (self.function_argument(),) if base is None else (self.function_argument(), base))
+        if name == "binom" and (not isinstance(node, Fn) or len(node.args) != 2):
+            raise ParseError("A binomial coefficient takes two numbers.")
         if (
             isinstance(power, Num)
             and power.value == -1

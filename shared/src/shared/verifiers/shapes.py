@@ -14,12 +14,14 @@ from shared.verifiers.nodes import (
     Clock,
     Fn,
     Group,
+    Matrix,
     Mul,
     Node,
     Num,
     PlusMinus,
     Pow,
     Quantity,
+    Ratio,
     Rel,
     SetOp,
     Sym,
@@ -101,6 +103,14 @@ def choose(node: Node, sign: int) -> Node:
             return Rel(ops, tuple(choose(p, sign) for p in parts))
         case Quantity(value=value, unit=unit):
             return Quantity(choose(value, sign), unit)
+        case Ratio(parts=parts):
+            return Ratio(tuple(choose(p, sign) for p in parts))
+        case SetOp(op=op, args=args):
+            return SetOp(op, tuple(choose(a, sign) for a in args))
+        case Builder(element=element, conditions=conditions):
+            return Builder(choose(element, sign), tuple(choose(c, sign) for c in conditions))
+        case Matrix(rows=rows):
+            return Matrix(tuple(tuple(choose(cell, sign) for cell in row) for row in rows))
     return node
 
 

@@ -16,6 +16,9 @@ from shared.verifiers.letters import letter_of
 from shared.verifiers.policy import DEFAULT, Policy
 
 Pair = tuple[str, str]  # reference answer, answer
+Decision = tuple[Outcome, str]  # with one line of detail
+DEFECTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a programming error in a comparison can raise: reported as an outcome of its own."""
 _MEMORY = 1500  # characters of a pair that is remembered
 
 
@@ -94,7 +97,7 @@ def _verdict(
     answer: str | None,
     gold: str,
     bad: str | None,
-    decisions: dict[Pair, tuple[Outcome, str]],
+    decisions: dict[Pair, Decision],
     policy: Policy,
 ) -> Verdict:
     if bad and not gold.strip():
@@ -132,18 +135,17 @@ def _all_parts(response: str, answer: str, gold: str, policy: Policy) -> str | N
     return joined if joined != answer else None
 
 
-def _decide_all(pairs: Iterable[Pair], policy: Policy) -> dict[Pair, tuple[Outcome, str]]:
+def _decide_all(pairs: Iterable[Pair], policy: Policy) -> dict[Pair, Decision]:
     """Decide every distinct pair once: in place if that is cheap, else in the pool."""
-    out: dict[Pair, tuple[Outcome, str]] = {}
+    out: dict[Pair, Decision] = {}
     hard: list[Pair] = []
     for pair in dict.fromkeys(pairs):
-        equal = (
-            _remembered(*pair, policy) if len(pair[0]) + len(pair[1]) <= _MEMORY else _in_place(*pair, policy)
-        )
-        if equal is None:
+        short = len(pair[0]) + len(pair[1]) <= _MEMORY
+        decision = _remembered(*pair, policy) if short else _in_place(*pair, policy)
+        if decision is None:
             hard.append(pair)
         else:
-            out[pair] = (Outcome.EQUAL if equal else Outcome.DIFFERENT, "")
+            out[pair] = decision
     if hard:
         from shared.verifiers.pool import Job, shared_pool
 
@@ -159,22 +161,29 @@ def _decide_all(pairs: Iterable[Pair], policy: Policy) -> dict[Pair, tuple[Outco
     return out
 
 
-_hard_memory: dict[tuple[str, str, Policy], tuple[Outcome, str]] = {}
+_hard_memory: dict[tuple[str, str, Policy], Decision] = {}
 
 
-def _in_place(gold: str, answer: str, policy: Policy) -> bool | None:
-    """The comparison within the budget of the calling process, ``None`` if that does not suffice."""
+def _in_place(gold: str, answer: str, policy: Policy) -> Decision | None:
+    """The comparison within the budget of the calling process, ``None`` if that does not suffice.
+
+    A defect of the comparison itself is an outcome too: it must neither end a training run nor pass
+    for a wrong answer.
+    """
     from shared.verifiers.exact import Exhausted, inline_budget
     from shared.verifiers.judge import judge
 
     try:
-        return judge(gold, answer, policy, inline_budget())
+        equal = judge(gold, answer, policy, inline_budget())
     except Exhausted:
         return None
+    except DEFECTS as defect:
+        return Outcome.ERROR, f"{type(defect).__name__} in the comparison: {defect}"
+    return (Outcome.EQUAL if equal else Outcome.DIFFERENT), ""
 
 
 @lru_cache(maxsize=50_000)
-def _remembered(gold: str, answer: str, policy: Policy) -> bool | None:
+def _remembered(gold: str, answer: str, policy: Policy) -> Decision | None:
     return _in_place(gold, answer, policy)
 
 
