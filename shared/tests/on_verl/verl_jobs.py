@@ -92,12 +92,13 @@ def _session(leader: int) -> list[int]:
 
 
 def _segments(pid: int) -> set[Path]:
-    """Python shared-memory segments that a process has mapped."""
+    """Python's shared-memory segments and semaphores that a process has mapped."""
     try:
         maps = Path(f"/proc/{pid}/maps").read_text()
     except (FileNotFoundError, PermissionError, ProcessLookupError):
         return set()
-    return {Path(line.split()[-1]) for line in maps.splitlines() if "/dev/shm/psm_" in line}
+    names = (line.split()[-1] for line in maps.splitlines())
+    return {Path(name) for name in names if name.startswith(("/dev/shm/psm_", "/dev/shm/sem.mp-"))}
 
 
 def checkpoint_step(folder: Path) -> int:
