@@ -7,6 +7,7 @@ units, text) are read by :mod:`shared.verifiers.reader`, which calls this module
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
@@ -355,10 +356,9 @@ class ExpressionParser:
 
     def words(self, token: Token) -> Node:
         inside = token.value.strip()
-        digits = inside.replace(",", "").replace("-", "", 1)
-        if digits.replace(".", "", 1).isdigit():
-            _, _, decimals = inside.replace(",", "").partition(".")
-            return Num(Fraction(inside.replace(",", "")), len(decimals))
+        digits = inside.replace(",", "")
+        if re.fullmatch(r"-?\d{1,400}(?:\.\d{1,400})?", digits):
+            return Num(Fraction(digits), len(digits.partition(".")[2]))
         if len(inside) == 1 and inside.isalpha():
             return Sym(inside)
         return Sym("text " + fold(inside))
