@@ -6,6 +6,7 @@ Needs verl installed (``make e2e-verl``); no Ray, no vLLM, seconds.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -64,6 +65,20 @@ def test_loss_equals_verls_own(rollouts: Rollouts) -> None:
     ours = summed_loss(rollouts, RecipeLoss(Reference("verl_toy:build", ({},))), rollouts.old, advantages)
     theirs = summed_loss(rollouts, verls_own_loss({}), rollouts.old, advantages)
     assert abs(float(theirs.detach())) > 1e-3
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_cross_entropy_on_own_samples_equals_verls_supervised_loss(rollouts: Rollouts) -> None:
+    from verl.workers.utils.losses import sft_loss
+
+    arm = {"own_samples": True}
+    recipe = verl_toy.build(arm)
+    rewards = recipe.reward(rollouts.groups, CONTEXT)
+    weights = [a for row in group_advantages(recipe, rewards) for a in row]
+    assert set(weights) == {1.0}  # no row is lost for having no advantage
+    ours = summed_loss(rollouts, RecipeLoss(Reference("verl_toy:build", (arm,))), rollouts.old, weights)
+    theirs = summed_loss(rollouts, partial(sft_loss, None), rollouts.old, weights)
+    assert float(ours.detach()) > 0.5
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
 
 

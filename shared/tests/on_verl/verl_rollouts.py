@@ -85,6 +85,8 @@ def micro_batch(rollouts: Rollouts, rows: list[int], old: list[torch.Tensor], ad
     from verl.utils import tensordict_utils as tu
 
     spread = [m * a for m, a in zip(rollouts.masks, advantages, strict=True)]
+    pairs = zip(rollouts.prompts, rollouts.masks, strict=True)
+    whole = [torch.cat([torch.zeros(len(prompt)), mask]) for prompt, mask in pairs]
     columns = {
         "prompts": rollouts.prompts,
         "responses": rollouts.responses,
@@ -92,6 +94,7 @@ def micro_batch(rollouts: Rollouts, rows: list[int], old: list[torch.Tensor], ad
         "old_log_probs": old,
         "ref_log_prob": rollouts.ref,
         "advantages": spread,
+        "loss_mask": whole,
     }
     data = tu.get_tensordict({name: nested([values[i] for i in rows]) for name, values in columns.items()})
     tokens = sum(len(r) for r in rollouts.responses)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from shared.algorithms import policy_loss, rloo
+from shared.algorithms import cross_entropy, policy_loss, rloo
 from shared.problems import Group, Outcome, Problem, Verdict, Vote
 from shared.training import GroupReward, LossInputs, Recipe, StepContext, keep_all
 
@@ -49,18 +49,24 @@ def clipped_loss(inputs: LossInputs) -> tuple[torch.Tensor, Mapping[str, float]]
     return per_token.sum() / inputs.batch_tokens, {"tokens": float(inputs.mask.sum()) / inputs.batch_tokens}
 
 
+def own_samples_loss(inputs: LossInputs) -> tuple[torch.Tensor, Mapping[str, float]]:
+    """Cross-entropy on all own samples, token mean over the optimiser batch."""
+    return cross_entropy(inputs.logprobs, inputs.mask).sum() / inputs.batch_tokens, {}
+
+
 def keep_split(group: Group, reward: GroupReward) -> bool:
     """Keep groups in which at least half agree, but not all."""
     return reward.vote is not None and 0.5 <= reward.vote.share < 1.0
 
 
 def build(arm: Mapping[str, Any]) -> Recipe:
-    """``{"keep": bool, "kl": float}`` to a recipe."""
+    """``{"keep": bool, "kl": float, "own_samples": bool}`` to a recipe."""
     return Recipe(
         name="toy",
         reward=vote_rewards,
         advantage=rloo,
-        loss=clipped_loss,
+        loss=own_samples_loss if arm.get("own_samples") else clipped_loss,
+        needs_advantage=not arm.get("own_samples"),
         keep=keep_split if arm.get("keep") else keep_all,
         kl_in_reward=float(arm.get("kl", 0.0)),
     )
