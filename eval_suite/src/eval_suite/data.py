@@ -53,7 +53,7 @@ def load(task: Task, folder: Path, *, accept: bool = False) -> Loaded:
     path = folder / task.data.file
     if not path.is_file():
         raise FileNotFoundError(
-            f"{task.id}: no {task.data.file} in {folder}. Get it with `python -m eval_suite prepare --tasks "
+            f"{task.id}: no {task.data.file} in {folder}. Get it with `python -m eval_suite prepare --suite "
             f"{task.id}` or point --data-dir to a folder that has it"
         )
     sha = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -83,7 +83,8 @@ def read_examples(task: Task, folder: Path) -> tuple[Problem, ...]:
     """The few-shot examples of a task.
 
     Raises:
-        ValueError: the task names no few-shot file, or it is not in the folder.
+        ValueError: the task names no few-shot file.
+        FileNotFoundError: it is not in the folder.
     """
     if task.data.few_shot_file is None:
         raise ValueError(
@@ -91,8 +92,9 @@ def read_examples(task: Task, folder: Path) -> tuple[Problem, ...]:
         )
     path = folder / task.data.few_shot_file
     if not path.is_file():
-        raise ValueError(
-            f"{task.id}: the profile wants examples from {path}, which does not exist: prepare it"
+        raise FileNotFoundError(
+            f"{task.id}: the profile asks it after examples, and there is no {path}: put canonical rows with "
+            "a worked answer in meta.cot there"
         )
     return tuple(_problem(task, row) for row in read_rows(path))
 
