@@ -83,6 +83,9 @@ def test_thoughts() -> None:
         ("12", "13", SCIENCE, False),
         ("1", "1.0005", TABLES, True),
         ("1", "1.01", TABLES, False),
+        ("a|b", "b | a", TABLES, True),
+        ("a|b", "a|b|c", TABLES, False),
+        ("1,000|x y", "x y|1000", TABLES, True),
     ],
 )
 def test_policies_decide_conventions(gold: str, answer: str, policy: Policy, expected: bool) -> None:

@@ -7,6 +7,7 @@ Literal equality first, then option letters, then words, then the trees of
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from shared.verifiers.equality import Comparison
@@ -46,6 +47,8 @@ def judge(gold: str, answer: str, policy: Policy, budget: Budget) -> bool:
         return gold.strip() == answer.strip()
     if squeeze(gold) == squeeze(answer):
         return True
+    if policy.bar_lists and ("|" in gold or "|" in answer):
+        return _same_bar_lists(gold.split("|"), answer.split("|"), policy, budget)
     gold, answer = _without_qualifiers(gold, answer)
     named = _option(gold, answer)
     if named is not None:
@@ -68,6 +71,20 @@ def judge(gold: str, answer: str, policy: Policy, budget: Budget) -> bool:
     if exhausted:
         raise Exhausted
     return False
+
+
+def _same_bar_lists(golds: list[str], answers: list[str], policy: Policy, budget: Budget) -> bool:
+    """A one-to-one match of the parts in any order."""
+    if len(golds) != len(answers):
+        return False
+    single = replace(policy, bar_lists=False)
+    rest = [answer.strip() for answer in answers]
+    for gold in golds:
+        match = next((a for a in rest if judge(gold.strip(), a, single, budget)), None)
+        if match is None:
+            return False
+        rest.remove(match)
+    return True
 
 
 def _without_qualifiers(gold: str, answer: str) -> tuple[str, str]:

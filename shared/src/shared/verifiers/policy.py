@@ -33,6 +33,7 @@ class Policy:
         ordered: comma lists without brackets keep their order.
         case_sensitive: text answers keep their case.
         decimal_comma: read ``2,5`` as 2.5.
+        bar_lists: a bar divides several answers, in any order (table questions).
         letters: the option letters that exist (``kind='letter'``).
     """
 
@@ -47,6 +48,7 @@ class Policy:
     ordered: bool = False
     case_sensitive: bool = False
     decimal_comma: bool = False
+    bar_lists: bool = False
     letters: str = "ABCDEFGHIJ"
 
     def __post_init__(self) -> None:
@@ -69,5 +71,5 @@ LETTERS = Policy(name="letters", kind="letter")
 """Multiple choice, options A to J."""
 SCIENCE = Policy(name="science", rel_tol=1e-2)
 """Quantitative science answers (Minerva's OCW set): 1 % relative tolerance between numbers."""
-TABLES = Policy(name="tables", rel_tol=1e-3)
-"""Table questions with computed numbers: 0.1 % relative tolerance."""
+TABLES = Policy(name="tables", rel_tol=1e-3, bar_lists=True)
+"""Table questions with computed numbers: 0.1 % relative tolerance, lists divided by bars."""
