@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scale="mini",
         title="SePT: a model can help itself",
         intro=INTRO,
-        partial=not set(DEFAULT) | set(COMPARISONS) <= set(names),
+        partial=not set(DEFAULT) <= set(names),
     )
     for claim in summary.claims:
         if claim.measured:
