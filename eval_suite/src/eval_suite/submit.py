@@ -17,7 +17,7 @@ from shared.generation import write_text
 from eval_suite.slurm import ClusterSettings, JobFiles, read_settings, render
 from eval_suite.workers import format_progress, progress
 
-POLL = 10.0  # seconds between looks at the queue
+POLL = 5.0  # seconds between looks at the queue
 
 _NOT_OF_WORK = {"cluster", "show", "no_follow", "name", "form", "nodes", "time", "partition", "account"} | {
     "replicas_per_node", "gpus_per_replica", "cpus_per_replica", "grader", "help", "dry_run", "shard"
@@ -46,9 +46,8 @@ def submit(options: argparse.Namespace) -> None:
     if shutil.which("sbatch") is None:
         raise ValueError("there is no sbatch here: submit from a login node, or look with --show")
     jobs = _submit(files, options.out)
-    print(
-        f"submitted {jobs[0]} ({settings.replicas} workers) and {jobs[1]} (report); logs in {options.out}/logs"
-    )
+    print(f"submitted {jobs[0]} ({settings.replicas} workers) and {jobs[1]} (report)")
+    print(f"logs in {options.out}/logs")
     if not options.no_follow:
         _follow(jobs, options.out)
 
