@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from shared.data import HIDDEN, SUFFIX, UNLABELLED, load_problems, parquet_bytes, unlabelled
-from shared.data.canonical import dump_rows, problem_row, read_rows, row_problem, write_file
+from shared.data.canonical import dump_rows, problem_row, read_rows, row_problem
 from shared.data.verl_rows import problem_to_row, row_to_problem
+from shared.files import write_atomically
 from shared.problems import Problem
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / ".." / "shared" / "benchmarks"
@@ -26,15 +27,15 @@ def test_a_row_becomes_a_problem_and_back() -> None:
 
 def test_jsonl_and_parquet_load_the_same_problems(tmp_path: Path) -> None:
     problems = [row_problem(ROW), EULER]
-    write_file(tmp_path / "a.jsonl", dump_rows(map(problem_row, problems)))
-    write_file(tmp_path / "a.parquet", parquet_bytes(problems, "train"))
+    write_atomically(tmp_path / "a.jsonl", dump_rows(map(problem_row, problems)))
+    write_atomically(tmp_path / "a.parquet", parquet_bytes(problems, "train"))
     plain, table = load_problems(tmp_path / "a.jsonl"), load_problems(tmp_path / "a.parquet")
     for one, other in zip(plain, table, strict=True):
         assert (one.id, one.prompt, one.answer) == (other.id, other.prompt, other.answer)
 
 
 def test_parquet_has_the_schema_of_the_authors_scripts(tmp_path: Path) -> None:
-    write_file(tmp_path / "a.parquet", parquet_bytes([EULER], "train", SUFFIX))
+    write_atomically(tmp_path / "a.parquet", parquet_bytes([EULER], "train", SUFFIX))
     (row,) = pq.read_table(tmp_path / "a.parquet").to_pylist()
     assert row["data_source"] == "x"
     assert row["ability"] == "math"
@@ -121,14 +122,14 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl"
-    write_file(path, b"old")
+    write_atomically(path, b"old")
 
     def broken(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("shared.data.canonical.os.replace", broken)
+    monkeypatch.setattr("shared.files.os.replace", broken)
     with pytest.raises(OSError, match="disk full"):
-        write_file(path, b"new")
+        write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

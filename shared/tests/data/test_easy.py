@@ -5,8 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from shared.data.canonical import dump_rows, load_problems, problem_row, write_file
+from shared.data.canonical import dump_rows, load_problems, problem_row
 from shared.data.easy import easiest, easiness, main, read_rollouts
+from shared.files import write_atomically
 from shared.problems import Problem
 
 
@@ -71,7 +72,7 @@ def test_files_without_the_columns_or_no_files(tmp_path: Path) -> None:
 
 def test_the_command_writes_a_set_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     problems = [problem(f"p{i}") for i in range(6)]
-    write_file(tmp_path / "d.jsonl", dump_rows(map(problem_row, problems)))
+    write_atomically(tmp_path / "d.jsonl", dump_rows(map(problem_row, problems)))
     (tmp_path / "r").mkdir()
     lines = [
         json.dumps({"problem_id": f"p{i}", "sample": s, "text": boxes("1" if s < i else "0")[0]})

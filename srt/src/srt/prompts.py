@@ -14,10 +14,11 @@ from pathlib import Path
 
 from shared.data import unlabelled, with_label_noise
 from shared.data.worlds import WorldPrompts
+from shared.files import write_json
 from shared.problems import Group, Problem
 from shared.sampling import Sampler, SamplingParams, sample_keys
 from shared.training import FixedPrompts, PromptSource, experiment
-from shared.training.experiment import training_pool, world_of, write_json
+from shared.training.experiment import training_pool, world_of
 
 from srt.config import SrtConfig
 from srt.labels import SelfLabel

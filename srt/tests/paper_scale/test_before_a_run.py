@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from shared.data import load_problems, parquet_bytes
-from shared.data.canonical import write_file
+from shared.files import write_atomically
 from shared.generation import Renderer, ReplayEngine, Shard
 from shared.problems import Problem
 from srt.base_votes import make_votes, needs_votes
@@ -119,7 +119,7 @@ def test_waiting_ends_and_says_what_was_there() -> None:
 def teacher(tmp_path: Path) -> tuple[SrtConfig, ReplayEngine]:
     """A run with a fixed teacher over three problems, and a recording of the teacher."""
     problems = [Problem(id=f"p{i}", prompt=f"{i}?", answer="0", source="p") for i in range(3)]
-    write_file(tmp_path / "p.parquet", parquet_bytes(problems, "train"))
+    write_atomically(tmp_path / "p.parquet", parquet_bytes(problems, "train"))
     config = paper(train=(str(tmp_path / "p.parquet"),))
     config.run.out, config.labels.source, config.labels.teacher_samples = (
         str(tmp_path / "out"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -111,20 +110,6 @@ def dump_rows(rows: Iterable[Mapping[str, Any]]) -> bytes:
 def sha256(data: bytes) -> str:
     """Hash of a file's bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: temporary file, sync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def problem_row(problem: Problem) -> Row:

@@ -19,9 +19,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from shared.data.canonical import dump_rows, load_problems, problem_row, sha256, write_file
+from shared.data.canonical import dump_rows, load_problems, problem_row, sha256
 from shared.data.fetch import read_raw
 from shared.data.verl_rows import HIDDEN, SUFFIX, parquet_bytes
+from shared.files import write_atomically
 from shared.problems import Problem
 from shared.verifiers import BOXED, extract, verify_batch
 
@@ -118,8 +119,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    write_file(given.out, data)
-    write_file(given.out.with_suffix(".parquet"), parquet_bytes([p for p, _ in kept], "train", SUFFIX))
+    write_atomically(given.out, data)
+    write_atomically(given.out.with_suffix(".parquet"), parquet_bytes([p for p, _ in kept], "train", SUFFIX))
     manifest = {
         "from": str(given.data),
         "by": given.by,
@@ -128,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
         "sha256": sha256(data),
         "easiness_of_the_last": float(kept[-1][1]) if kept else None,
     }
-    write_file(given.out.with_suffix(".source.json"), (json.dumps(manifest, indent=2) + "\n").encode())
+    write_atomically(given.out.with_suffix(".source.json"), (json.dumps(manifest, indent=2) + "\n").encode())
     print(f"kept {len(kept)} of {len(problems)} problems in {given.out}")
     return 0
 

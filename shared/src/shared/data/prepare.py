@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.data import cards
-from shared.data.canonical import Row, dump_rows, read_rows, row_problem, sha256, write_file
+from shared.data.canonical import Row, dump_rows, read_rows, row_problem, sha256
 from shared.data.cards import Card, card_names, load_card, pinned
 from shared.data.convert import convert, require_converter
 from shared.data.deduplicate import deduplicate
@@ -30,6 +30,7 @@ from shared.data.fetch import Fetched, fetch, read_folder
 from shared.data.gym import generate
 from shared.data.labels import Noise, hold_out, unlabelled, with_label_noise
 from shared.data.verl_rows import SUFFIX, parquet_bytes
+from shared.files import write_atomically
 from shared.problems import Problem
 
 DATA = cards.ROOT / "data"
@@ -122,10 +123,10 @@ def prepare(
         parquet=out / f"{name}{labels.tag}.parquet",
         manifest=out / f"{name}.source.json",
     )
-    write_file(made.canonical, data)
-    write_file(made.parquet, table)
+    write_atomically(made.canonical, data)
+    write_atomically(made.parquet, table)
     if held:
-        write_file(out / f"{name}.held-out.parquet", parquet_bytes(held, "validation", suffix))
+        write_atomically(out / f"{name}.held-out.parquet", parquet_bytes(held, "validation", suffix))
     manifest = {
         "name": name,
         "hub_id": card.origin,
@@ -134,7 +135,7 @@ def prepare(
         "held_out": len(held),
         "licence": card.licence,
     }
-    write_file(made.manifest, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(made.manifest, (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
     return made
 
 
@@ -229,7 +230,7 @@ def _check(card: Card, info: dict[str, Any], rows: int, digest: str, accept: boo
 def _record(name: str, pin: dict[str, Any], path: Path) -> None:
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     known[name] = pin
-    write_file(path, (json.dumps(dict(sorted(known.items())), indent=2) + "\n").encode())
+    write_atomically(path, (json.dumps(dict(sorted(known.items())), indent=2) + "\n").encode())
 
 
 def main(argv: list[str] | None = None) -> int:

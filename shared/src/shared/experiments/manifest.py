@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from shared.experiments.files import read_json, write_json
+from shared.files import read_json, write_json
 
 _SECRET = re.compile(r"password|secret|credential|api_?key|(access|auth|hub|hf|wandb)_?token", re.IGNORECASE)
 

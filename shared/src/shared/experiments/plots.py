@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shared.experiments.files import write_atomically
 from shared.experiments.series import Series
+from shared.files import write_atomically
 
 # Okabe & Ito's palette, told apart with every common colour blindness; the page uses the same order.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#AA4A86", "#B57A00", "#3A8FBF", "#6B6B6B", "#8A6D3B")

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.experiments.claims import read_claims
-from shared.experiments.files import write_atomically
 from shared.experiments.summary import read_summary
 from shared.experiments.tables import readme_table
+from shared.files import write_atomically
 
 
 def replace_block(document: str, name: str, body: str) -> str:

@@ -22,12 +22,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from shared.experiments.claims import Claim, ClaimsFile, Panel
-from shared.experiments.files import write_atomically
 from shared.experiments.plots import draw_panel
 from shared.experiments.rollouts import SampledGroup
 from shared.experiments.series import panel_series
 from shared.experiments.summary import ClaimResult, Standing, Summary
 from shared.experiments.tables import Table, arms_table, claims_table, cost_table
+from shared.files import write_atomically
 from shared.verifiers.extract import boxes
 
 

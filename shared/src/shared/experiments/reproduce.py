@@ -7,8 +7,11 @@ paper, and so does resuming: a function that finds its run finished returns the 
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -22,6 +25,7 @@ from shared.experiments.rollouts import SampledGroup
 from shared.experiments.summary import ClaimResult, Run, Summary, write_summary
 from shared.experiments.verdicts import judge, regressions
 
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -72,7 +76,9 @@ def usable_cores() -> int:
 
 
 def one_thread() -> None:
-    """Give this process one compute thread."""
+    """Give this process one compute thread, and let it stop with the process that started it."""
+    if sys.platform == "linux":  # a killed parent would leave its workers training for nobody
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch  # here only: summaries and reports must not need it
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.experiments.checks import fields, integer, items, text
-from shared.experiments.files import read_json, write_json
+from shared.files import read_json, write_json
 
 GradeFn = Callable[[str, str], bool]
 """(response, true answer) -> whether it is right."""

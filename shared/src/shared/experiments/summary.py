@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.experiments.checks import choice, fields, integer, items, number, numbers, text
-from shared.experiments.files import read_json, write_json
+from shared.files import read_json, write_json
 
 
 class Standing(str, Enum):

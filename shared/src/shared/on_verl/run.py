@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from shared.data import parquet_bytes
+from shared.files import write_atomically
 from shared.on_verl.config import VerlEngine, compose, problems_file, validate
 from shared.on_verl.cpu import CPU_ENVIRONMENT
 from shared.on_verl.references import Reference
 from shared.training import Interrupted, TrainConfig
 from shared.training.run_folder import check_identity
-from shared.training.runlog import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from verl.utils.dataset.rl_dataset import collate_fn
 
 from shared.algorithms import kl_estimate
 from shared.data import problem_to_row, row_to_problem
+from shared.files import write_atomically
 from shared.on_verl.advantages import group_advantages
 from shared.on_verl.buffer import JudgingBuffer
 from shared.on_verl.judges import Judged, JudgePool
@@ -41,7 +42,6 @@ from shared.training import (
     write_rollouts,
 )
 from shared.training.rollout import rollout_metrics
-from shared.training.runlog import write_atomically
 
 _MOST_SKIPPED = 10_000
 _NAMES = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from shared.data import load_problems
 from shared.data.verl_rows import HIDDEN
 from shared.data.worlds import Arithmetic, WorldPrompts, evaluation_set
 from shared.experiments import Run, SampledGroup, SampledResponse, sample_rollouts
+from shared.files import write_json
 from shared.problems import Group, Problem, Verdict
 from shared.sampling import SamplingParams, TorchSampler
 from shared.training.bases import WarmStart, warm_start
@@ -64,14 +64,6 @@ def read_outcome(path: Path) -> Outcome:
         for g in plain.pop("rollouts")
     ]
     return Outcome(run=replace(found, curve=tuple(found.curve)), rollouts=groups, **plain)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file atomically; folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value))
-    os.replace(temporary, path)
 
 
 # ---- the starting model and the problems ---------------------------------------------------------

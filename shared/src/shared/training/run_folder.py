@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 
+from shared.files import write_atomically
 from shared.training.checkpoint import load_latest, save_checkpoint
-from shared.training.runlog import MetricsLog, Tracker, write_atomically
+from shared.training.runlog import MetricsLog, Tracker
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class RunFolder:
         self._model, self._optimizer, self._tokenizer = model, optimizer, tokenizer
         self._keep_last = keep_last
         check_identity(path, identity)
+        for left_over in path.rglob(".*.tmp"):  # of a writer that was killed; a run has one process
+            left_over.unlink(missing_ok=True)
         loaded = load_latest(path / "checkpoints", model, optimizer)
         self.step: int = 0 if loaded is None else loaded.pop("step")
         self.state: dict[str, Any] = loaded or {}

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from shared.files import write_atomically
+
 Metrics = dict[str, Any]
 
 
@@ -82,19 +84,6 @@ def write_rollouts(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             packed.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getvalue())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file by new contents, synced to disk; on any failure the old file stays."""
-    temporary = path.with_name(f".{path.name}.tmp")  # one name: a killed writer's file is taken over
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class WandbTracker:

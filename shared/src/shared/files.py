@@ -1,4 +1,4 @@
-"""Whole-or-not-at-all writes of small result files."""
+"""Small files, written whole or not at all. Large ones (checkpoints, stored draws) have their own care."""
 
 from __future__ import annotations
 
