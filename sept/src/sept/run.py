@@ -75,7 +75,7 @@ def run(config: SeptConfig, trackers: Sequence[Tracker] = ()) -> Outcome:
         trained = train(config, base, folder, trackers)
         if (folder / "result.json").exists():
             return read_outcome(folder / "result.json")
-        after, curve = trained.measured(examination), curve_of(trained.history, CURVE)
+        after, curve = trained.measured(examination, before), curve_of(trained.history, CURVE)
         rollouts = example_groups(
             folder, arm=config.run_name, seed=config.seed, policy=policy_of(config.recipe)
         )
@@ -114,18 +114,20 @@ class Trained:
     step: int
     history: list[dict[str, Any]]
 
-    def measured(self, examination: Evaluator) -> Numbers:
-        """The last checkpoint's numbers, and beside them those of the best one on validation."""
+    def measured(self, examination: Evaluator, before: Mapping[str, float]) -> Numbers:
+        """The last checkpoint's numbers, and beside them those of the best one on validation.
+
+        ``before`` are the starting model's, which may have stayed the best.
+        """
         found = measure(examination, self.sampler)
         metrics, errors = dict(found.metrics), dict(found.errors)
         best = best_step(self.history)
-        chosen = found
+        chosen = before if best == 0 else found.metrics
         if best not in (0, self.step):
             weights = self.folder / "checkpoints" / f"step-{best:06d}" / "model.safetensors"
             load_weights(self.model, load_file(weights))
-            chosen = measure(examination, self.sampler)
-        if best != 0:  # 0: the starting model stayed the best; nothing was gained to choose
-            metrics |= {f"best-val/{k}": v for k, v in chosen.metrics.items() if k.startswith("pass@")}
+            chosen = measure(examination, self.sampler).metrics
+        metrics |= {f"best-val/{k}": v for k, v in chosen.items() if k.startswith("pass@")}
         return metrics, errors
 
 
