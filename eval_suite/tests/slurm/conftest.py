@@ -117,7 +117,7 @@ class ThrowawaySlurm:
         found = []
         for process in psutil.process_iter(["cmdline"]):
             line = process.info["cmdline"] or []
-            if "work" in line and str(out) in line and "eval_suite" in line:
+            if line[1:4] == ["-m", "eval_suite", "work"] and str(out) in line:  # not srun, which names it too
                 found.append(process.pid)
         return found
 
