@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from shared.data import load_problems
 from shared.data.verl_rows import HIDDEN
@@ -80,7 +81,7 @@ def base_model(model: ModelConfig, world: WorldConfig, seed: int, cache: Path) -
         return model.path
     settings = WarmStart(
         levels=tuple(world.warm_levels),
-        check_levels=tuple(world.test_levels),
+        check_levels=tuple(world.warm_check_levels),
         target=world.warm_target,
         noise=world.warm_noise,
     )
@@ -93,6 +94,7 @@ def load_model(path: str) -> tuple[Any, Any]:
     Raises:
         ValueError: there is no tokenizer.
     """
+    transformers_logging.disable_progress_bar()  # a line a run says more
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:

@@ -33,6 +33,7 @@ class WorldConfig:
     operands: int = 10
     warm_levels: tuple[int, ...] = (2, 3, 4, 5, 6)
     warm_target: float = 0.40
+    warm_check_levels: tuple[int, ...] = (3, 4, 5, 6)
     warm_noise: float = 0.10
     train_levels: tuple[int, ...] = (2, 3, 4, 5)
     test_levels: tuple[int, ...] = (3, 4, 5, 6)
