@@ -61,6 +61,7 @@ def test_shellcheck(tmp_path: Path) -> None:
         ({"nodes": 0}, "nodes"),
         ({"drain": 600}, "drain"),
         ({"nodez": 2}, "nodez"),
+        ({"time": "00:15:00"}, "more than half of the time limit"),
     ],
 )
 def test_wrong_settings_are_named(changes: dict[str, object], word: str) -> None:

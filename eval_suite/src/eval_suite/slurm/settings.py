@@ -61,7 +61,16 @@ class ClusterSettings(BaseModel):
     def _drain_in_time(self) -> ClusterSettings:
         if self.drain + 5 > self.warning:
             raise ValueError(f"drain {self.drain} s does not fit into the warning of {self.warning} s")
+        if 2 * self.warning > self.seconds:
+            raise ValueError(f"warning {self.warning} s is more than half of the time limit {self.time}")
         return self
+
+    @property
+    def seconds(self) -> int:
+        """The time limit."""
+        days, _, clock = self.time.rpartition("-")
+        hours, minutes, seconds = map(int, clock.split(":"))
+        return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
     @property
     def replicas(self) -> int:
