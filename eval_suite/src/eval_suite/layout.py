@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.generation import Draw, PartStore, write_text
+from shared.files import write_text
+from shared.generation import Draw, PartStore
 
 from eval_suite.plan import TaskPlan
 

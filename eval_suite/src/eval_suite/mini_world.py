@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from shared.generation import write_text
+from shared.files import write_text
 
 
 def write_world_exam(

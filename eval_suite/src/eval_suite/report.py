@@ -15,7 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from shared.generation import publish, write_text
+from shared.files import write_text
+from shared.generation import publish
 from shared.metrics import Interval
 
 from eval_suite.aggregate import Aggregate

@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from shared.generation import write_text
+from shared.files import write_text
 
 from eval_suite.slurm import ClusterSettings, JobFiles, read_settings, render
 from eval_suite.workers import format_progress, progress

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from shared.generation import Board, Job, Leases, PartStore, generate_shared, mend, write_text
+from shared.files import write_text
+from shared.generation import Board, Job, Leases, PartStore, generate_shared, mend
 from shared.generation.distributed import plan_pieces
 
 from eval_suite import commands

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from typing import Any
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by new contents, synced to disk; on any failure the old file stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")  # pids repeat across machines
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -20,6 +21,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text."""
+    write_atomically(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -22,7 +22,7 @@ from shared.generation.requests import (
     sample_seed,
 )
 from shared.generation.run import Progress, Shard, generate, plan_units
-from shared.generation.store import PartStore, PartWriter, publish, write_text
+from shared.generation.store import PartStore, PartWriter, publish
 
 __all__ = [
     "OVERLONG",
@@ -54,5 +54,4 @@ __all__ = [
     "publish",
     "sample_seed",
     "write_recording",
-    "write_text",
 ]

@@ -11,6 +11,7 @@ from shared.sampling import Sampler, SamplingParams, sample_keys
 from shared.training.config import TrainConfig
 from shared.training.prompts import PromptSource
 from shared.training.recipe import GroupReward, Recipe, StepContext
+from shared.verifiers import count_outcomes
 
 
 @dataclass(slots=True)
@@ -94,6 +95,9 @@ def rollout_metrics(batch: Batch) -> dict[str, float]:
         metrics["rollout/length"] = sum(len(r.token_ids) for r in responses) / len(responses)
         truncated = sum(r.finish_reason is FinishReason.LENGTH for r in responses)
         metrics["rollout/truncated"] = truncated / len(responses)
+        verdicts = [v for r in batch.rewards for v in r.verdicts]
+        if verdicts:  # what broke or was not answered is counted, never silently wrong
+            metrics |= {f"verdict/{name}": n for name, n in count_outcomes(verdicts).items()}
         shares = [r.vote.share for r in batch.rewards if r.vote is not None]
         if shares:
             metrics["rollout/vote_share"] = sum(shares) / len(shares)
