@@ -143,10 +143,13 @@ class ThrowawaySlurm:
         """End all jobs and daemons."""
         self.call("scancel", "--full", "--user=root", check=False)
         time.sleep(1)
-        for node in NODES:
-            self._kill(self.steps(node))
-        pids = [self.home / f"{name}.pid" for name in (*NODES, "slurmctld")] + [self.home / "munge" / "pid"]
-        self._kill([int(path.read_text()) for path in pids if path.is_file()])
+        mine = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("SLURM_CONF") == self.environment["SLURM_CONF"]:
+                    mine.append(process.pid)  # daemons, step managers, tasks
+        munged = self.home / "munge" / "pid"
+        self._kill([*mine, *([int(munged.read_text())] if munged.is_file() else [])])
 
     def _kill(self, pids: list[int]) -> None:
         for pid in pids:
