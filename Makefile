@@ -37,7 +37,8 @@ $(PAPERS:%=reproduce-%): reproduce-%: .venv/ready
 ifeq ($(SCALE),mini)
 	$(RUN) -m $*.reproduce --seeds $(SEEDS) $(if $(FULL),--full)
 else
-	PATH="$(CURDIR)/$(BIN):$$PATH" SCALE=$(SCALE) $*/scripts/$*.sh
+	@test -f $*/configs/$(SCALE).yaml || { echo "$* has no scale $(SCALE): see $*/configs"; exit 2; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" SCALE=$(SCALE) $(firstword $(wildcard $*/scripts/$*.sh $*/scripts/$*_*.sh))
 endif
 
 env-%:  ## make the conda environment of a paper from its environment.yml

@@ -44,6 +44,9 @@ and pass@32. "Best decoding" is the untrained model at the temperature with the 
 problems, an oracle choice that the paper grants its baseline too."""
 
 
+FIRST_SEED = 3  # settings were chosen on seed 0: claims are made on others
+
+
 @dataclass(frozen=True)
 class Job:
     """One run to do: an arm with a seed; ``name`` is the arm's name in the summary."""
@@ -74,7 +77,9 @@ def jobs_of(names: Sequence[str], seeds: int, out: str) -> list[Job]:
             raise ValueError(f"unknown arm {name!r}: choose among {', '.join([*arms, *sweeps()])}")
         own = arms[name] if name in arms else sweeps()[name]
         arm = name if name in arms else "sept_constant"
-        jobs += [Job(name, arm, seed, (*own, f"run.out={out}")) for seed in range(seeds)]
+        jobs += [
+            Job(name, arm, seed, (*own, f"run.out={out}")) for seed in range(FIRST_SEED, FIRST_SEED + seeds)
+        ]
     return jobs
 
 
@@ -102,7 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sept.reproduce", description="Reproduce SePT in miniature.")
     parser.add_argument("--full", action="store_true", help="add EM-FT, SRT, inverted and both sweeps")
     parser.add_argument("--arms", help="only these, e.g. sept,coupled,tau_0.2")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 .. N-1 (default 3)")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help=f"seeds {FIRST_SEED} .. {FIRST_SEED}+N-1 (default 3)"
+    )
     parser.add_argument("--out", default="outputs", help="run folders go here")
     parser.add_argument("--results", type=Path, default=HOME / "results" / "mini")
     parser.add_argument("--workers", type=int, help="processes side by side (default: usable cores)")
@@ -119,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.results,
         read_claims(HOME / "claims.yaml"),
         [o.run for o in outcomes],
-        [g for o in outcomes if o.run.seed == 0 for g in o.rollouts],
+        [g for o in outcomes if o.run.seed == FIRST_SEED for g in o.rollouts],
         scale="mini",
         title="SePT: a model can help itself",
         intro=INTRO,
