@@ -46,7 +46,6 @@ def test_without_validation_problems_nothing_is_validated() -> None:
     ("train", "engine", "message"),
     [
         ({"stop": ("###",)}, {}, "no stop strings"),
-        ({"loss_temperature": 0.7}, {}, "loss_temperature"),
         ({"minibatches": 3}, {}, "does not divide prompts_per_step"),
         ({"n": 3}, {}, "multiple of the 32 GPUs"),
         ({"optim": OptimConfig(lr=1e-6, schedule="linear")}, {}, "no linear"),

@@ -1,8 +1,7 @@
 """Recipes on verl 0.9: its Ray + FSDP2 + vLLM trainer, our prompts, rewards, advantages and loss.
 
 Nothing of verl is forked or copied. Importing this package does not import verl; ``buffer`` and
-``trainer`` do, in the Ray actor that trains. Several temperatures within a run, stop strings and
-asynchronous training are not covered.
+``trainer`` do, in the Ray actor that trains. Stop strings and asynchronous training are not covered.
 """
 
 from shared.on_verl.config import VerlEngine, compose, validate, verl_values

@@ -28,7 +28,13 @@ class SingleAnswerLoop(AgentLoopBase):
         super().__init__(*args, hf_model_type=None, **kwargs)
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> AgentLoopOutput:
-        """Generate one answer to ``raw_prompt`` (one user message)."""
+        """Generate one answer to ``raw_prompt`` (one user message).
+
+        Training prompts bring the sampling temperature of their step as ``temperature``; validation
+        prompts do not, and are sampled as verl's ``val_kwargs`` say.
+        """
+        if "temperature" in kwargs:
+            sampling_params = {**sampling_params, "temperature": kwargs["temperature"]}
         prompt = encode_prompt(self.tokenizer, kwargs["raw_prompt"][0]["content"])
         limit = self.rollout_config.response_length
         metrics: dict[str, Any] = {}

@@ -122,8 +122,6 @@ def verl_values(
 def _check_supported(train: TrainConfig, engine: VerlEngine) -> None:
     if train.stop:
         raise ValueError("verl's agent loop has no stop strings: leave sampling.stop empty")
-    if train.loss_temperature is not None:
-        raise ValueError("verl trains at the sampling temperature: leave loss_temperature unset")
     if train.prompts_per_step % train.minibatches:
         raise ValueError(
             f"minibatches = {train.minibatches} does not divide prompts_per_step = {train.prompts_per_step}"
@@ -195,7 +193,8 @@ def _rollout_values(train: TrainConfig, engine: VerlEngine, recipe: Recipe) -> d
     rollout = {
         "name": "vllm",
         "n": train.n,
-        "temperature": recipe.temperature(StepContext(train.seed, 0, train.steps)),
+        # of log-probabilities and loss; the trainer sends each step's sampling temperature with its prompts
+        "temperature": train.loss_temperature or recipe.temperature(StepContext(train.seed, 0, train.steps)),
         "top_p": train.top_p,
         "seed": train.seed,
         "tensor_model_parallel_size": engine.tensor_parallel,

@@ -137,12 +137,10 @@ class RecipeTrainer(PPOTrainerSync):
 
     def on_step_begin(self) -> None:
         """A clean slate for the step's groups."""
-        temperature = self.recipe.temperature(self._context())
-        if temperature != self.config.actor_rollout_ref.rollout.temperature:
-            raise ValueError(
-                f"the recipe wants sampling temperature {temperature} at step {self.global_steps}: "
-                "verl's agent loops keep one temperature for the whole run"
-            )
+        # every pass of verl's trainer over log-probabilities reads its temperature here
+        self.config.actor_rollout_ref.rollout.temperature = (
+            self.run_spec.train.loss_temperature or self.recipe.temperature(self._context())
+        )
         self.problems = {}
         self.replay_buffer.begin_step(self._context(), lambda uid: self.problems[uid])
         super().on_step_begin()
@@ -168,7 +166,8 @@ class RecipeTrainer(PPOTrainerSync):
             self.cursor += 1
             if self._fits(taken[0]):
                 self.problems[uid] = taken[0]
-                rows.append({**_agent_row(taken[0]), "uid": uid})
+                temperature = self.recipe.temperature(self._context())
+                rows.append({**_agent_row(taken[0]), "uid": uid, "temperature": temperature})
             elif self.cursor - first > _MOST_SKIPPED + size:
                 limit = self.run_spec.engine.max_prompt_tokens
                 raise ValueError(f"over {_MOST_SKIPPED} prompts in a row are longer than {limit} tokens")
