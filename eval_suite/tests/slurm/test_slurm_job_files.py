@@ -30,7 +30,7 @@ CASES = {
 
 
 def files(name: str) -> dict[str, str]:
-    made = render(CASES[name], out=Path("/scratch/a run"), folder=Path("/home/me"), work=WORK, finish=FINISH)
+    made = render(CASES[name], out=Path("/scratch/a run"), folder=Path("/project/me"), work=WORK, finish=FINISH)
     return {"work": made.work, "finish": made.finish}
 
 

@@ -80,6 +80,8 @@ def one_thread() -> None:
     if sys.platform == "linux":  # a killed parent would leave its workers training for nobody
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     os.environ["OMP_NUM_THREADS"] = "1"
+    # oneDNN keeps a compiled kernel for each of 1024 shapes: gigabytes over many runs in one process
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     import torch  # here only: summaries and reports must not need it
 
     torch.set_num_threads(1)
