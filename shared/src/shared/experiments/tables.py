@@ -48,7 +48,8 @@ def arms_table(summary: Summary, claims: ClaimsFile) -> Table:
     for arms in starts:
         name = "before training"
         if len(starts) > 1:  # different starting models, or different held-out problems
-            name += f" ({', '.join(claims.arms.get(a, a) for a in arms)})"
+            more = f" and {len(arms) - 1} more" if len(arms) > 1 else ""
+            name += f" ({claims.arms.get(arms[0], arms[0])}{more})"
         runs = list({r.seed: r for a in arms for r in summary.of_arm(a).values()}.values())
         rows.append((name, *_means(runs, "before", metrics), str(len(runs)), *paper(BASE)))
     for arm in order:
