@@ -81,7 +81,7 @@ def test_other_starts_get_their_own_row(summary: Summary, claims: ClaimsFile) ->
     runs = [replace(r, before=r.before | {"pass@1": 0.2}) if r.arm == "collapse" else r for r in summary.runs]
     names = [row[0] for row in arms_table(replace(summary, runs=tuple(runs)), claims).rows[:2]]
     assert names == [
-        "before training (SRT, ground truth, random reward)",
+        "before training (SRT and 2 more)",
         "before training (SRT, hard prompts)",
     ]
 
