@@ -30,7 +30,8 @@ CASES = {
 
 
 def files(name: str) -> dict[str, str]:
-    made = render(CASES[name], out=Path("/scratch/a run"), folder=Path("/project/me"), work=WORK, finish=FINISH)
+    out, folder = Path("/scratch/a run"), Path("/project/me")
+    made = render(CASES[name], out=out, folder=folder, work=WORK, finish=FINISH)
     return {"work": made.work, "finish": made.finish}
 
 

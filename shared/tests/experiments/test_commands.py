@@ -14,11 +14,11 @@ from shared.experiments import (
     Summary,
     judge,
     readme_table,
-    replace_block,
     write_report,
     write_summary,
 )
 from shared.experiments import readme as readme_command
+from shared.experiments.readme import replace_block
 from shared.experiments.report import split_at_box
 from shared.experiments.tables import arms_table, cost_table
 from shared.experiments.verify_claims import main as verify

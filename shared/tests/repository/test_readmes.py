@@ -8,7 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from shared.experiments import read_claims, read_summary, readme_table, update_readme
+from shared.experiments import read_claims, read_summary, readme_table
+from shared.experiments.readme import update_readme
 
 ROOT = Path(__file__).resolve().parents[3]
 READMES = sorted(p for p in [*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")])

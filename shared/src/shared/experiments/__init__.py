@@ -2,7 +2,6 @@
 
 from shared.experiments.claims import Claim, ClaimsFile, Panel, PaperNumber, parse_claims, read_claims
 from shared.experiments.manifest import git_sha, git_state, write_manifest
-from shared.experiments.readme import replace_block, update_readme
 from shared.experiments.report import write_report
 from shared.experiments.rollouts import (
     SampledGroup,
@@ -47,9 +46,7 @@ __all__ = [
     "read_summary",
     "readme_table",
     "regressions",
-    "replace_block",
     "sample_rollouts",
-    "update_readme",
     "write_manifest",
     "write_report",
     "write_samples",
