@@ -89,6 +89,8 @@ SHAPES = {
     "Qwen/Qwen2.5-0.5B-Instruct": Shape(24, 896, 4864, 14, 2, 64, 151936, qkv_bias=True, tied=True),
     "Qwen/Qwen2.5-Math-1.5B": Shape(28, 1536, 8960, 12, 2, 128, 151936, qkv_bias=True, tied=True),
     "Qwen/Qwen2.5-Math-7B": Shape(28, 3584, 18944, 28, 4, 128, 152064, qkv_bias=True),
+    "Qwen/Qwen2.5-7B": Shape(28, 3584, 18944, 28, 4, 128, 152064, qkv_bias=True),
+    "Qwen/Qwen2.5-7B-Instruct": Shape(28, 3584, 18944, 28, 4, 128, 152064, qkv_bias=True),
     "Qwen/Qwen3-4B-Base": Shape(36, 2560, 9728, 32, 8, 128, 151936, qk_norm=True, tied=True),
     "Qwen/Qwen3-14B-Base": Shape(40, 5120, 17408, 40, 8, 128, 151936, qk_norm=True),
     "meta-llama/Llama-3.1-8B-Instruct": Shape(32, 4096, 14336, 32, 8, 128, 128256),
